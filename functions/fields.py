@@ -10,6 +10,7 @@ from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount, round_to
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
+from shared.domain.tenancy.billing_details import EInvoiceSettings, ElectronicAddress, Language, PostalAddress
 from shared.domain.tenancy.organization_settings import OrganizationSettings
 from shared.http import PathText, PathValues, Schema, ThingId
 from shared.services.storage import Page
@@ -146,10 +147,18 @@ class OrganizationAnswer(Schema):
     """The address that invoices are sent to."""
     contact: str | None
     """The person to contact."""
-    address: str | None
+    address: PostalAddress | None
     """As invoices show it."""
     tax_id: str | None
     """As invoices show it."""
+    language: Language
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: ElectronicAddress | None
+    """Where electronic invoices are delivered."""
+    buyer_reference: str | None
+    """What it asks to be written on its invoices."""
+    e_invoice: EInvoiceSettings | None
+    """How it takes electronic invoices; null where it takes none."""
     currency: str
     """ISO 4217 code. It never changes."""
     timezone: str

@@ -13,6 +13,7 @@ from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.chosen_adapters import Ports, chosen_ports, opened, price_list
 from shared.credit_services import CreditServices
+from shared.document_services import DocumentServices
 from shared.domain.access.accounts import Account, AddressClaim
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
@@ -225,8 +226,14 @@ class Application:
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
             *(self.departments, self.periods, self.api_keys, self.events),
         )
-        self.account = AccountServices(store, clock, self.owners, self.organizations, self.periods, self.outbox)
+        self.account = AccountServices(
+            *(store, clock, self.owners, self.organizations, self.periods, self.outbox), ports.printer
+        )
         self.billing_documents = self.account.documents
+        self.documents = DocumentServices(
+            *(store, clock, self.outbox, self.account, self.organizations, self.mailed_links),
+            *(ports.printer, ports.e_invoices),
+        )
         drawn_amounts = DrawnAmountsStore(store)
         self.draws = Draws(
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
@@ -296,7 +303,7 @@ class Application:
 
     def composers(self) -> Mapping[str, Composer]:
         """What makes the letter of each template of mails."""
-        return {**self._mailed.composers(), **self.account.composers()}
+        return {**self._mailed.composers(), **self.account.composers(), **self.documents.composers()}
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.clock.file_clock import FileClock
 from shared.adapters.clock.one_clock import OneClock
 from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.e_invoices.writer import FacturXWriter
 from shared.adapters.mail.folder import FolderMail
 from shared.adapters.mail.no_mail import NoMail
 from shared.adapters.outbound.client import OutboundClient
@@ -23,11 +24,14 @@ from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
+from shared.adapters.typst.printer import TypstPrinter
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock, StoreTime
+from shared.ports.e_invoices import EInvoiceWriter
 from shared.ports.mail import Mail
 from shared.ports.outbound import Outbound
 from shared.ports.prices import PriceList
+from shared.ports.printing import Printer
 from shared.ports.queue import Queue
 from shared.ports.remnants import Remnants
 from shared.ports.secrets import Secrets
@@ -51,6 +55,8 @@ class Ports:
     store_time: StoreTime = field(default_factory=OneClock)
     outbound: Outbound = field(default_factory=lambda: OutboundClient(https_only=True))
     remnants: Remnants = field(default_factory=NoRemnants)
+    printer: Printer = field(default_factory=TypstPrinter)
+    e_invoices: EInvoiceWriter = field(default_factory=FacturXWriter)
 
 
 def chosen_ports() -> Ports:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints
 
+from functions.billing_details import Address, AddressLine, EInvoiceRequest, ElectronicAddressRequest, Language
 from functions.fields import Listed, Name, OrganizationAnswer, OrganizationPath, Reference, Text
 from functions.limit_warnings import LimitWarning, WithLimitWarnings, seat_warnings
 from shared.domain.access.identity import Permission
@@ -52,10 +53,18 @@ class OrganizationRequest(Schema):
     """The address that invoices are sent to."""
     contact: Text | None = None
     """The person to contact."""
-    address: Text | None = None
+    address: Address | None = None
     """As invoices show it."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
     """As invoices show it."""
+    language: Language = "en"
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: ElectronicAddressRequest | None = None
+    """Where electronic invoices are delivered."""
+    buyer_reference: AddressLine | None = None
+    """What it asks to be written on its invoices, such as a Leitweg-ID."""
+    e_invoice: EInvoiceRequest | None = None
+    """How it takes electronic invoices; null where it takes none."""
     due_days: int | None = Field(default=None, ge=0, le=365)
     """Days from the issue of an invoice until it is due; by default the operator's setting."""
     grace_hours: int | None = Field(default=None, ge=0, le=720)
@@ -108,10 +117,18 @@ class OrganizationPatch(MergePatch):
     """The address that invoices are sent to."""
     contact: Text | None = None
     """The person to contact."""
-    address: Text | None = None
-    """As invoices show it."""
+    address: Address | None = None
+    """As invoices show it: the parts to change; null in it removes one."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
     """As invoices show it."""
+    language: Language = Field(default="en")
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: ElectronicAddressRequest | None = None
+    """Where electronic invoices are delivered."""
+    buyer_reference: AddressLine | None = None
+    """What it asks to be written on its invoices, such as a Leitweg-ID."""
+    e_invoice: EInvoiceRequest | None = None
+    """How it takes electronic invoices. While it is set, what they need and is missing stops finalizing."""
     due_days: int = Field(default=0, ge=0, le=365)
     """Days from the issue of an invoice until it is due."""
     grace_hours: int = Field(default=0, ge=0, le=720)

@@ -6,6 +6,15 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a mail brings along."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MailMessage:
     """One mail. A repeat of it has the same fields."""
 
@@ -19,6 +28,7 @@ class MailMessage:
     written_at: datetime
     link: str | None = None
     """The link that the mail is about, for adapters that show mails to whoever runs the machine."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class MailRefusedError(Exception):

@@ -13,6 +13,7 @@ from tests.places import ROOT
 
 APP = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
 LICENSE = "LICENSE"
+PACKED = {".py", ".json", ".gz", ".css", ".html", ".js", ".txt", ".typ", ".ttf", ".otf"}
 DEPENDENCIES = ".python_packages"
 
 LEFT_BY_TOOLS = (
@@ -53,9 +54,9 @@ def test_the_package_is_the_app():
     files = [file for file in packed(ROOT) if file.parts[0] != DEPENDENCIES]
     assert {file.parts[0] for file in files} == APP | {LICENSE}
     code = {file for file in files if file.parts[0] in {"functions", "shared"}}
-    assert {file.suffix for file in code} == {".py", ".json", ".gz", ".css", ".html", ".js", ".txt"}
+    assert {file.suffix for file in code} == PACKED
     assert {file.parts[:3] for file in code if file.suffix == ".gz"} == {("shared", "http", "assets")}
-    assert {file.parts[:2] for file in code if file.suffix in {".json", ".css", ".html", ".txt"}} == {
+    assert {file.parts[:2] for file in code if file.suffix in PACKED - {".py", ".js", ".gz"}} == {
         ("shared", "templates")
     }
 

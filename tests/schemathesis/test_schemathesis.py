@@ -93,6 +93,8 @@ BY_A_PROOF = {
     "change_security",
     "show_security",
     "forget_by_page",
+    "show_invoice",
+    "download_invoice",
 }
 """Called, too, but without the code, the signature, the cookie or the link that only its holder has."""
 OF_PROVIDERS = {
@@ -103,8 +105,11 @@ OF_PROVIDERS = {
     "finish_single_sign_on",
 }
 """Called, too: they ask an identity provider or a name server, and none answers here, which is a documented 503."""
-ON_ITS_ONLY_INVOICE = {"pay_invoice", "apply_balance", "create_credit_note", "cancel_invoice", "finalize_invoice"}
-"""Called, too: but it begins as a draft, and what one call cancels the next finds so."""
+ON_ITS_ONLY_INVOICE = {
+    *("pay_invoice", "apply_balance", "create_credit_note", "cancel_invoice", "finalize_invoice"),
+    *("get_invoice_pdf", "get_receipt", "get_e_invoice", "get_e_credit_note", "create_invoice_link", "send_invoice"),
+}
+"""Called, too: but it begins as a draft, what one call cancels the next finds so, and it has nobody to be sent to."""
 AFTER_A_TIME = {"write_off_lease"}
 """Called, too: what can be written off lies a while back."""
 CONFIGURATION = "".join(
@@ -196,7 +201,13 @@ async def scene_of(served: Served, xyra: Xyra) -> Json:
 def is_for_all(endpoint: Endpoint) -> bool:
     """Whether it changes what is every organization's, so that none is to be named."""
     is_the_operators = endpoint.access in (Permission.PRICES_WRITE, Permission.ORGANIZATIONS_CREATE)
-    names_none = {"create_staff_user", "reset_password", "put_action_cost", "put_service_account"}
+    names_none = {
+        "put_operator_profile",
+        "create_staff_user",
+        "reset_password",
+        "put_action_cost",
+        "put_service_account",
+    }
     return endpoint.method != "GET" and (is_the_operators or endpoint.name in names_none)
 
 

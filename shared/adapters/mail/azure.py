@@ -1,6 +1,7 @@
 """Mail by Azure Communication Services, under the managed identity."""
 
 import asyncio
+import base64
 import logging
 from email.utils import parseaddr
 from typing import Any, Self
@@ -78,6 +79,14 @@ def _content(message: MailMessage, sender: str) -> dict[str, Any]:
         "senderAddress": sender,
         "recipients": {"to": [{"address": message.to}]},
         "content": {"subject": message.subject, "plainText": message.text, "html": message.html},
+        "attachments": [
+            {
+                "name": attachment.name,
+                "contentType": attachment.media_type,
+                "contentInBase64": base64.b64encode(attachment.content).decode(),
+            }
+            for attachment in message.attachments
+        ],
         "headers": {"Message-ID": f"<{message.id}>", "Auto-Submitted": "auto-generated"},
         "userEngagementTrackingDisabled": True,  # a link that is followed to count clicks would be a used link
     }

@@ -25,6 +25,9 @@ def written(message: MailMessage, sender: str) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
     mail.set_content(message.text, cte=_encoding(message.text))
     mail.add_alternative(message.html, subtype="html", cte=_encoding(message.html))
+    for attachment in message.attachments:
+        main, _, sub = attachment.media_type.partition("/")
+        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
     return mail
 
 

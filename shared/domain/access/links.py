@@ -7,13 +7,14 @@ from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
-Purpose = Literal["verification", "password_reset", "invitation", "account_link"]
+Purpose = Literal["verification", "password_reset", "invitation", "account_link", "invoice"]
 
 LIFETIMES: dict[Purpose, timedelta] = {
     "verification": timedelta(minutes=60),
     "password_reset": timedelta(minutes=30),
     "invitation": timedelta(days=7),
     "account_link": timedelta(minutes=60),
+    "invoice": timedelta(days=90),
 }
 """How long a link works, counted from when it was asked for."""
 
@@ -22,8 +23,14 @@ PAGES: dict[Purpose, str] = {
     "password_reset": "account/reset",
     "invitation": "account/accept",
     "account_link": "account/link",
+    "invoice": "pay",
 }
 """The page that a link leads to, below the public address."""
+
+
+def path_of(purpose: Purpose, token: str) -> str:
+    """Where a link leads, below the public address."""
+    return f"{PAGES[purpose]}/{token}" if purpose == "invoice" else f"{PAGES[purpose]}?token={token}"
 
 
 class MailedLink(Entity):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
+from shared.domain.billing.document_details import DocumentDetails
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
 from shared.domain.billing.taxes import TaxLine, tax_lines_of
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, usual_verb, verb_by_status
@@ -23,6 +24,8 @@ InvoiceKind = Literal["period", "interim", "manual"]
 
 `manual`: of lines that were entered by hand.
 """
+_COPIED = frozenset({"details"})
+"""Copied from what the trail tells of already, names of people among it."""
 LINES_SHOWN = 500
 """How many lines an answer shows of one document."""
 
@@ -54,7 +57,7 @@ class Invoice(Entity):
     """
 
     kind: ClassVar[str] = "invoice"
-    audit: ClassVar[Audit] = Audited(area="invoices", verb=_verb)
+    audit: ClassVar[Audit] = Audited(area="invoices", verb=_verb, secret=_COPIED)
 
     organization_id: str
     number: str | None = None
@@ -87,6 +90,8 @@ class Invoice(Entity):
     """By payments, of what was open."""
     credits_applied: RoundedAmount = ZERO
     """From the balance of the account."""
+    applied_when_issued: RoundedAmount = ZERO
+    """What it took from the balance when it was issued: what is printed on it for good."""
     amount_credited: RoundedAmount = ZERO
     """By credit notes, of what was open."""
     credit_notes: int = 0
@@ -97,6 +102,8 @@ class Invoice(Entity):
     custom_fields: dict[str, str] = {}
     reminded: tuple[int, ...] = ()
     """The reminders that were decided on, by their days from when it is due."""
+    details: DocumentDetails | None = None
+    """What it says of both parties; None in a draft, and of what was issued before this was kept."""
     metadata: dict[str, Any] = {}
 
     @property
@@ -230,7 +237,7 @@ class CreditNote(Entity):
     """Numbered like an invoice, issued at once, never edited. Its lines are negative."""
 
     kind: ClassVar[str] = "credit_note"
-    audit: ClassVar[Audit] = Audited(area="credit_notes", verb=called_at_creation("issue"))
+    audit: ClassVar[Audit] = Audited(area="credit_notes", verb=called_at_creation("issue"), secret=_COPIED)
 
     organization_id: str
     number: str
@@ -251,6 +258,8 @@ class CreditNote(Entity):
     """The invoices that it lowers; none of notes that were issued before this was kept."""
     to_balance: RoundedAmount = ZERO
     """What is credited beyond what was open of these: it is balance of the account."""
+    details: DocumentDetails | None = None
+    """As of an invoice."""
 
     @classmethod
     def goodwill(  # noqa: PLR0913  what a note has

@@ -15,6 +15,7 @@ from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
 from shared.domain.periods.periods import Calendar
 from shared.domain.periods.settlements import POSTPAID, BillingMode, Settlement, settled_by
+from shared.domain.tenancy.billing_details import BillingDetails
 from shared.domain.tenancy.organization_settings import OrganizationSettings, OwnSettings
 
 SLICES = 16
@@ -29,7 +30,7 @@ def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  organizations
     return None if before is None else verb_by_status(deleted="delete")(before, after)
 
 
-class Organization(Entity):
+class Organization(Entity, BillingDetails):
     """A tenant and billed customer."""
 
     kind: ClassVar[str] = "organization"
@@ -46,8 +47,6 @@ class Organization(Entity):
     description: str | None = None
     billing_email: str | None = None
     contact: str | None = None
-    address: str | None = None
-    tax_id: str | None = None
     currency: str
     status: Literal["active", "deleted"] = "active"
     settings: OrganizationSettings = OrganizationSettings()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from shared.ports.mail import Attachment
 from shared.services.access.mailed_links import IssuedLink
 
 ACCESS_MAIL = "access.mail"
@@ -31,6 +32,7 @@ class Letter:
     """Names of people and organizations, by how the template calls them. They are written as plain text."""
     figures: Mapping[str, str] = field(default_factory=dict)
     """Numbers, dates and amounts of ours, written as they are."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 Composer = Callable[..., Awaitable[Letter | None]]

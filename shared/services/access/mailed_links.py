@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from shared.containers import DIRECTORY
-from shared.domain.access.links import LIFETIMES, PAGES, MailedLink, Purpose
+from shared.domain.access.links import LIFETIMES, MailedLink, Purpose, path_of
 from shared.domain.kernel.errors import InvalidTokenError, UnavailableError
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.key_rings import KEY_BYTES, to_bytes, to_text
@@ -78,7 +78,7 @@ class MailedLinks:
             expires_at=request.expires_at,
         )
         await self._links.create(_partition(token), link, expires_in=remaining)
-        return IssuedLink(f"{self.public_url}/{PAGES[request.purpose]}?token={token}", request.expires_at)
+        return IssuedLink(f"{self.public_url}/{path_of(request.purpose, token)}", request.expires_at)
 
     async def find(self, purpose: Purpose, token: str) -> MailedLink:
         """What a link stands for. Raises `InvalidTokenError`, the same for unknown and for expired ones.

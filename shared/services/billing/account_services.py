@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.ports.clock import Clock
+from shared.ports.printing import Printer
 from shared.ports.queue import Queue
 from shared.services.access.letters import Composer
 from shared.services.billing.accounts import Accounts
@@ -18,6 +19,7 @@ from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.manual_invoices import ManualInvoices
+from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Owners, Store
@@ -34,6 +36,7 @@ class AccountServices:
         organizations: Organizations,
         periods: Periods,
         outbox: Outbox,
+        printer: Printer,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -43,15 +46,18 @@ class AccountServices:
         self.documents = documents = BillingDocuments(store, owners)
         self.accounts = accounts = Accounts(store)
         self.taxes = Taxes(store, clock, periods)
+        self.profiles = profiles = OperatorProfiles(store, clock, self.taxes, printer)
         self.dunning = dunning = Dunning(store, clock, organizations, outbox)
         self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
-        self.manual_invoices = ManualInvoices(store, clock, documents, accounts)
-        self.goodwill = Goodwill(store, clock, periods, documents, accounts, dunning, outbox)
+        self.manual_invoices = ManualInvoices(store, clock, documents, accounts, profiles)
+        self.goodwill = Goodwill(store, clock, periods, documents, accounts, dunning, outbox, profiles)
         self.cancelling = Cancelling(store, clock, periods, documents, accounts, dunning, outbox)
 
     def issuing(self, bills: Bills, draws: Draws) -> Issuing:
         """What finalizes invoices onto these accounts."""
-        return Issuing(self._store, self._clock, bills, self.documents, draws, self.accounts, self._outbox)
+        return Issuing(
+            *(self._store, self._clock, bills, self.documents, draws, self.accounts, self._outbox), self.profiles
+        )
 
     def runs(self, queue: Queue, issuing: Issuing, interims: Interims) -> tuple[InvoiceJobs, InvoiceRuns]:
         """What invoices every organization, and reminds it of what is open."""

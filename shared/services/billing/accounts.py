@@ -101,7 +101,7 @@ class Accounts:
             writes += lowered.writes
         if invoice is not None:
             applied = min(EXACT.add(read.account.balance, balance), invoice.total)
-            invoice = invoice.covered(now, from_balance=applied)
+            invoice = invoice.covered(now, from_balance=applied).changed(applied_when_issued=applied)
             movements.append(Movement("invoice", -invoice.total, invoice.id))
             balance = EXACT.subtract(balance, applied)
         if movements:

@@ -51,7 +51,7 @@ class BillingDocuments:
     def __init__(self, store: Store, owners: Owners) -> None:
         self._owners = owners
         self._invoices = Records(store, INVOICES, Invoice, prefix="inv", owners=owners)
-        self._credit_notes = Records(store, INVOICES, CreditNote)
+        self._credit_notes = Records(store, INVOICES, CreditNote, called="credit note")
         self._chunks = Records(store, INVOICES, LineChunk, called="lines")
 
     async def invoice(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Stored[Invoice]:
@@ -114,6 +114,10 @@ class BillingDocuments:
         page = await self._credit_notes.page(organization_id, equals={"invoice_id": invoice_id}, limit=_MAXIMUM_NOTES)
         return page.entities
 
+    async def credit_note(self, organization_id: str, note_id: str) -> CreditNote:
+        """The header of a note. Raises `NotFoundError`."""
+        return (await self._credit_notes.get(organization_id, note_id)).entity
+
     async def lines(self, organization_id: str, document: WithLines, at_most: int | None = None) -> list[Line]:
         """A document's lines in their order: all, or the first so many.
 
@@ -156,9 +160,9 @@ class BillingDocuments:
 
         return (await self._invoices.change(draft.organization_id, draft.id, decide)).entity
 
-    async def note_owner(self, organization_id: str, invoice_id: str) -> None:
-        """Before an invoice that is not drafted first. Repeating it changes nothing."""
-        await self._owners.note(invoice_id, organization_id)
+    async def note_owner(self, organization_id: str, document_id: str) -> None:
+        """Before a document that is not drafted first. Repeating it changes nothing."""
+        await self._owners.note(document_id, organization_id)
 
     async def write_lines(self, organization_id: str, document: WithLines, lines: Sequence[Line]) -> None:
         """Before the document itself. Repeating it changes nothing."""

@@ -80,7 +80,7 @@ class Dunning:
         """A reminder; None where the invoice is settled meanwhile, or the address is no contact any longer."""
         organization = await self._organizations.made(organization_id)
         invoice = (await self._invoices.get_created(organization_id, invoice_id)).entity
-        address = next((to for to in recipients(organization) if _named(to) == recipient), None)
+        address = next((to for to in recipients(organization) if recipient_name(to) == recipient), None)
         if address is None or not invoice.amount_due or invoice.payable_by is None or invoice.number is None:
             return None
         due = invoice.payable_by.astimezone(ZoneInfo(invoice.timezone))
@@ -124,12 +124,12 @@ class Dunning:
         template = "invoice_due" if days < 0 else "invoice_overdue"
         return [
             self._mails.entry(
-                f"{ACCESS_MAIL}:{invoice.id}:{days}:{_named(address)}",
+                f"{ACCESS_MAIL}:{invoice.id}:{days}:{recipient_name(address)}",
                 template=template,
-                request_id=f"{invoice.id}:{days}:{_named(address)}",
+                request_id=f"{invoice.id}:{days}:{recipient_name(address)}",
                 organization_id=organization.id,
                 invoice_id=invoice.id,
-                recipient=_named(address),
+                recipient=recipient_name(address),
                 decided_at=to_text(now),
             )
             for address in recipients(organization)
@@ -171,5 +171,6 @@ def recipients(organization: Organization) -> list[str]:
     return list(dict.fromkeys(address for address in addresses if address))
 
 
-def _named(address: str) -> str:
+def recipient_name(address: str) -> str:
+    """By which an entry names an address without having it."""
     return fingerprint(address.strip().casefold())[:16]

@@ -12,6 +12,7 @@ from shared.containers import INVOICES
 from shared.domain.billing.account import Movement
 from shared.domain.billing.concessions import conceded, goodwill_line, goodwill_line_with_tax
 from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.billing.e_invoice_fields import check_agreed
 from shared.domain.billing.invoicing import billed_lines
 from shared.domain.billing.payments import CancelledError, checked_amount
 from shared.domain.billing.taxes import taxed, with_tax
@@ -25,6 +26,7 @@ from shared.services.billing.accounts import Accounts, LoweredInvoices
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.dunning import Dunning
 from shared.services.billing.numbering import Numberings
+from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.periods.periods import BillingDocument, PeriodItem, Periods
 from shared.services.storage import (
     Operation,
@@ -84,6 +86,7 @@ class Goodwill:
         accounts: Accounts,
         dunning: Dunning,
         outbox: Outbox,
+        profiles: OperatorProfiles,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -92,6 +95,7 @@ class Goodwill:
         self._accounts = accounts
         self._dunning = dunning
         self._outbox = outbox
+        self._profiles = profiles
         self._numberings = Numberings(store)
         self._notes = Records(store, INVOICES, CreditNote, prefix="cn")
 
@@ -99,7 +103,7 @@ class Goodwill:
         """Issue a credit note, once under its id.
 
         Raises `NotFoundError`, `CancelledError`, `ConflictError` for a draft, and `ValidationError` for more than is
-        left.
+        left, or where its electronic invoice lacks a field.
         """
 
         async def attempt() -> CreditNote:
@@ -118,7 +122,9 @@ class Goodwill:
         lines = _lines(draft, left, invoice)
         numbered = await self._numberings.read(organization)
         number, counted = numbered.next("CN", now)
-        note = CreditNote.goodwill(note_id, invoice, number, lines, draft.text, now)
+        details = await self._profiles.details(organization, now)
+        check_agreed(details, invoice.currency, lines, is_open=False)
+        note = CreditNote.goodwill(note_id, invoice, number, lines, draft.text, now).changed(details=details)
         amount = -note.total
         on_invoice = amount if draft.settle == "open" else ZERO
         lowered = await self._accounts.lowered(organization.id, on_invoice, [invoice_id], now)
@@ -134,6 +140,7 @@ class Goodwill:
             *read.writing([Movement("credit_note", amount, note.id)], note.to_balance, now),
             *map(putting, entries),
         ]
+        await self._documents.note_owner(organization.id, note.id)
         await self._documents.write_lines(organization.id, note, lines)
         await self._store.batch(INVOICES.name, organization.id, operations)
         for entry in entries:

@@ -1,9 +1,10 @@
 """Interim invoices: of what a change of subscriptions makes due in advance, on the day it does."""
 
+import logging
 from datetime import timedelta
 
 from shared.domain.billing.documents import interim_id
-from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Span
 from shared.domain.tenancy.organizations import Organization
@@ -16,6 +17,8 @@ from shared.services.tenancy.organizations import Organizations
 
 LOOKED_FOR = timedelta(days=3)
 _INSTANT = timedelta(microseconds=1)
+
+_log = logging.getLogger(__name__)
 
 
 class Interims:
@@ -49,7 +52,7 @@ class Interims:
             raise UnavailableError("The command was given a moment ago and cannot be read yet")
         open_period = await self._periods.containing(organization, self._clock.now())
         if open_period.contains(from_text(moment)):
-            await self._issuing.issue_interim(organization, interim_id(organization_id, command_id))
+            await self._issue(organization, interim_id(organization_id, command_id))
 
     async def issue_anniversaries(self, organization: Organization) -> None:
         """What begins in the open period without a command: a plan's next quarter or year, by its place and start.
@@ -63,4 +66,12 @@ class Interims:
         for start, place in await self._moments.anniversaries(organization, span):
             if start == open_period.start:
                 continue  # the invoice of the period before has it
-            await self._issuing.issue_interim(organization, interim_id(organization.id, f"{place}:{to_text(start)}"))
+            await self._issue(organization, interim_id(organization.id, f"{place}:{to_text(start)}"))
+
+    async def _issue(self, organization: Organization, invoice_id: str) -> None:
+        """What cannot be issued now, as its electronic invoice lacks a field, is on the period's own invoice."""
+        try:
+            await self._issuing.issue_interim(organization, invoice_id)
+        except ValidationError as error:
+            said = {"organization_id": organization.id, "reason": error.detail}
+            _log.warning("an interim invoice is left to the period's own", extra=said)

@@ -46,6 +46,9 @@ _MAYBE_STALE = (NotFoundError, ConflictError, ValidationError)
 
 T = TypeVar("T")
 
+MAXIMUM_LISTED = 100
+"""How many payments of one invoice its receipt names."""
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentByHand:
@@ -165,6 +168,17 @@ class InvoicePayments:
             limit=limit,
             cursor=cursor,
         )
+
+    async def of_invoice(self, organization_id: str, invoice_id: str) -> list[Payment]:
+        """The payments for an invoice, by when they came: the last `MAXIMUM_LISTED` of them."""
+        page = await self._payments.page(
+            organization_id,
+            equals={"invoice_id": invoice_id},
+            order_by="start",
+            descending=True,
+            limit=MAXIMUM_LISTED,
+        )
+        return page.entities[::-1]
 
     async def _payable(self, organization_id: str, invoice_id: str) -> Stored[Invoice]:
         """An issued invoice of which something is due."""

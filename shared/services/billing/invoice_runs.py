@@ -239,7 +239,11 @@ class InvoiceRuns:
                 await self._issuing.check_order(invoice)
             except ConflictError as error:
                 return part.changed(status="failed", invoice_id=invoice.id, detail=error.detail)
-            invoice = (await self._finalize(organization, invoice)).invoice
+            draft_id = invoice.id
+            try:
+                invoice = (await self._finalize(organization, invoice)).invoice
+            except ValidationError as error:
+                return part.changed(status="failed", invoice_id=draft_id, detail=error.detail)
         if invoice is None:
             return part.changed(status="done", detail="nothing to bill")
         return part.changed(status="done", invoice_id=invoice.id)
@@ -285,9 +289,16 @@ class InvoiceRuns:
             raise UnavailableError("The periods are being changed by many at once") from error
 
     async def _finalize_due(self, organization: Organization, until: datetime) -> None:
-        """Finalize the due drafts of periods that ended by then; some may be of periods that are settled."""
+        """Finalize the due drafts of periods that ended by then; some may be of periods that are settled.
+
+        One whose electronic invoice lacks a field stays, and those after it.
+        """
         for draft in await self._issuing.due_drafts(organization.id, until):
-            await self._finalize(organization, draft)
+            try:
+                await self._finalize(organization, draft)
+            except ValidationError as error:
+                _log.warning("a draft cannot be finalized", extra={"invoice_id": draft.id, "reason": error.detail})
+                return
 
 
 def _start_of(job: Job) -> Task:

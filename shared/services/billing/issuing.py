@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
 from shared.domain.billing.account import ACCOUNT, BillingAccount
+from shared.domain.billing.document_details import DocumentDetails
 from shared.domain.billing.documents import CreditNote, Invoice, Numbering
+from shared.domain.billing.e_invoice_fields import check_agreed
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
@@ -20,6 +22,7 @@ from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
 from shared.services.billing.numbering import NUMBERING, first_numbering
+from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
 from shared.services.storage import (
     Operation,
@@ -55,6 +58,7 @@ class Issuing:
         draws: Draws,
         accounts: Accounts,
         outbox: Outbox,
+        profiles: OperatorProfiles,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -63,6 +67,7 @@ class Issuing:
         self._draws = draws
         self._accounts = accounts
         self._outbox = outbox
+        self._profiles = profiles
 
     async def draft(
         self, organization: Organization, period: Period, changed_at: datetime | None = None
@@ -102,8 +107,9 @@ class Issuing:
         """Number the invoice, once, with its lines computed again.
 
         They are computed under the guards of all periods that it bills. What is finalized already stays as it is.
-        Raises `NotFoundError`, `PreconditionFailedError`, `UnavailableError`, and `ConflictError` where an earlier
-        draft is open or its periods are changed by many at once.
+        Raises `NotFoundError`, `PreconditionFailedError`, `UnavailableError`, `ConflictError` where an earlier draft is
+        open or its periods are changed by many at once, and `ValidationError` where the electronic invoice lacks a
+        field.
         """
 
         async def attempt() -> Issued:
@@ -121,7 +127,8 @@ class Issuing:
     async def issue_interim(self, organization: Organization, invoice_id: str) -> Invoice | None:
         """Number an invoice of what is due in advance by now, once; None where that is nothing, or falls.
 
-        Raises `UnavailableError`, and `ConflictError` where its periods are changed by many at once.
+        Raises `UnavailableError`, `ConflictError` where its periods are changed by many at once, and `ValidationError`
+        where its electronic invoice lacks a field.
         """
 
         async def attempt() -> Invoice | None:
@@ -142,7 +149,9 @@ class Issuing:
         number, numbering = numbering.next("INV", now.astimezone(ZoneInfo(organization.timezone)).year)
         lines = bill.composed().invoice
         draft = Invoice.interim(organization, invoice_id, bill.invoiced_period, lines, now)
-        invoice = draft.issued(number, lines, now, organization.due_days)
+        details = await self._profiles.details(organization, now)
+        check_agreed(details, organization.currency, lines, is_open=True)
+        invoice = draft.issued(number, lines, now, organization.due_days).changed(details=details)
         await self._documents.note_owner(organization.id, invoice.id)
         await self._documents.write_lines(organization.id, invoice, lines)
         counted = replacing(before, numbering) if before is not None else creating(numbering)
@@ -191,9 +200,13 @@ class Issuing:
         now = self._clock.now()
         before, account = await self._numbering_and_account(organization.id)
         numbering = before.entity if before is not None else first_numbering(organization)
-        issued, documents, numbering = _issued(organization, draft.entity, bill, numbering, now)
+        details = await self._profiles.details(organization, now)
+        issued, documents, numbering = _issued(organization, draft.entity, bill, numbering, details)
         for header, lines in documents:
+            check_agreed(details, header.currency, lines, is_open=header.total > 0)
             await self._documents.write_lines(organization.id, header, lines)
+        if issued.credit_note is not None:
+            await self._documents.note_owner(organization.id, issued.credit_note.id)
         read = await self._accounts.of(organization.id, account, now)
         corrected = bill.invoices_for(
             {line.period.start for header, lines in documents if header == issued.credit_note for line in lines}
@@ -242,12 +255,13 @@ def _may_be_outdated(draft: Invoice, changed_at: datetime | None) -> bool:
 
 
 def _issued(
-    organization: Organization, draft: Invoice, bill: Bill, numbering: Numbering, now: datetime
+    organization: Organization, draft: Invoice, bill: Bill, numbering: Numbering, details: DocumentDetails
 ) -> tuple[Issued, list[IssuedDocument], Numbering]:
-    """What a bill makes of a draft, with each document's lines and the numbering.
+    """What a bill makes of a draft as of the details, with each document's lines and the numbering.
 
     The year in a number is that of the issue in the organization's timezone.
     """
+    now = details.as_of
     year = now.astimezone(ZoneInfo(organization.timezone)).year
     composed = bill.composed()
     invoice: Invoice | None = None
@@ -255,11 +269,11 @@ def _issued(
     documents: list[IssuedDocument] = []
     if composed.invoice:
         number, numbering = numbering.next("INV", year)
-        invoice = draft.issued(number, composed.invoice, now, organization.due_days)
+        invoice = draft.issued(number, composed.invoice, now, organization.due_days).changed(details=details)
         documents.append((invoice, composed.invoice))
     if composed.correction:
         number, numbering = numbering.next("CN", year)
         corrected = bill.last_invoice_for({line.period.start for line in composed.correction})
-        note = CreditNote.correcting(draft, number, composed.correction, corrected, now)
+        note = CreditNote.correcting(draft, number, composed.correction, corrected, now).changed(details=details)
         documents.append((note, composed.correction))
     return Issued(invoice, note), documents, numbering

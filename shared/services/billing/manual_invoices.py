@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.containers import INVOICES
 from shared.domain.billing.documents import Invoice
+from shared.domain.billing.e_invoice_fields import check_agreed
 from shared.domain.billing.manual_invoices import ManualLine, Particulars, drafted_by_hand, with_lines
 from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
 from shared.domain.tenancy.organizations import Organization
@@ -12,15 +13,19 @@ from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.numbering import Numberings
+from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.storage import Store, Stored, look_twice, replacing, retry_lost_races
 
 
 class ManualInvoices:
-    def __init__(self, store: Store, clock: Clock, documents: BillingDocuments, accounts: Accounts) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, documents: BillingDocuments, accounts: Accounts, profiles: OperatorProfiles
+    ) -> None:
         self._store = store
         self._clock = clock
         self._documents = documents
         self._accounts = accounts
+        self._profiles = profiles
         self._numberings = Numberings(store)
 
     async def create(
@@ -61,7 +66,11 @@ class ManualInvoices:
         return await self._documents.change(organization_id, invoice_id, decide, if_match)
 
     async def finalize(self, organization: Organization, invoice_id: str, if_match: str | None) -> Invoice:
-        """Number it, once, as it was drafted. Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`."""
+        """Number it, once, as it was drafted.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, and `ValidationError` where its electronic
+        invoice lacks a field.
+        """
 
         async def attempt() -> Invoice:
             draft = await self._documents.invoice(organization.id, invoice_id, if_match)
@@ -77,7 +86,9 @@ class ManualInvoices:
         lines = await self._documents.lines(organization.id, draft.entity)
         numbering = await self._numberings.read(organization)
         number, counted = numbering.next("INV", now)
-        invoice = draft.entity.issued(number, lines, now, organization.due_days)
+        details = await self._profiles.details(organization, now)
+        check_agreed(details, organization.currency, lines, is_open=draft.entity.total > 0)
+        invoice = draft.entity.issued(number, lines, now, organization.due_days).changed(details=details)
         read = await self._accounts.read(organization.id, now)
         on_account = await self._accounts.issuing(read, invoice, None, (), now)
         invoice = on_account.invoice or invoice

@@ -125,6 +125,7 @@ class Mails:
             html=written.html,
             written_at=letter.written_at,
             link=None if letter.link is None else letter.link.url,
+            attachments=letter.attachments,
         )
 
     async def _record(self, template: str, request_id: str, details: Mapping[str, str], reason: str) -> None:

@@ -13,6 +13,7 @@ SUBJECTS = {
     "invitation": "You are invited to {organization}",
     "invoice_due": "Invoice {number} is due on {due}",
     "invoice_overdue": "Invoice {number} is overdue",
+    "invoice": "{subject}",
     "account_link": "Confirm that you sign in through {organization}",
 }
 """By the name of the template. A name in braces is one of the letter's names or figures."""

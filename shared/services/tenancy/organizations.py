@@ -5,14 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel
-
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.kernel.errors import ConflictError, MalformedError, ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import is_id
 from shared.domain.periods.periods import Calendar
 from shared.domain.periods.settlements import BillingMode, CreditValues, Settlement, settled_by
+from shared.domain.tenancy.billing_details import BillingDetails
 from shared.domain.tenancy.organization_names import slug_partition, slugs_to_try
 from shared.domain.tenancy.organization_settings import (
     OrganizationSettings,
@@ -50,7 +49,7 @@ _NOT_AS_DRAFTED = {
 """Fields of a draft that its organization has in another form."""
 
 
-class OrganizationDraft(BaseModel):
+class OrganizationDraft(BillingDetails):
     """What is to be created; None where a default applies."""
 
     name: str
@@ -61,8 +60,6 @@ class OrganizationDraft(BaseModel):
     description: str | None = None
     billing_email: str | None = None
     contact: str | None = None
-    address: str | None = None
-    tax_id: str | None = None
     due_days: int | None = None
     grace_hours: int | None = None
     late_window_days: int | None = None
@@ -291,6 +288,7 @@ class Organizations:
         if seats is not None:
             fields["seats"] = organization.seats.scheduled(seats, seats_from, now, "/seats_from")
             await self._seat_limits.check(organization, seats, seats_from or now, now)
+        fields |= organization.patched_details(fields)
         if "settings" in fields:
             fields["settings"] = patched_settings(organization.settings, fields["settings"])
         return fields

@@ -90,6 +90,8 @@ PUBLIC = {
     "GET /account/security",
     "POST /account/security",
     "GET /api/v1/billing/plans",
+    "GET /pay/{token}",
+    "GET /pay/{token}/pdf",
 }
 """Literally, so that nothing becomes public by accident."""
 
@@ -194,6 +196,17 @@ async def paid_by_hand(organization: Organization) -> str:
     body = {"manual": {"reference": SECRET}}
     paid = await organization.operator.post(f"invoices/{invoice['id']}/pay", body, expect=200, headers=headers)
     return str(paid["payment"]["id"])
+
+
+async def credited(organization: Organization) -> str:
+    """A credit note on an invoice by hand."""
+    lines = [{"description": SECRET, "quantity": "1", "unit_amount": "4321.99"}]
+    invoice = await organization.operator.post("invoices", {"organization_id": organization.id, "lines": lines})
+    (await organization.operator.send("POST", f"invoices/{invoice['id']}/finalize")).expect(200)
+    headers = {"Idempotency-Key": uuid4().hex}
+    body = {"amount": "4321.99", "reason": SECRET}
+    note = await organization.operator.post(f"invoices/{invoice['id']}/credit-notes", body, headers=headers)
+    return str(note["id"])
 
 
 async def held_credits(organization: Organization) -> tuple[Json, Json]:
@@ -329,6 +342,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "session_id": session_of(members["owner"]),
             "passkey_id": new_id("pk"),
             "payment_id": await paid_by_hand(organization),
+            "credit_note_id": await credited(organization),
+            "token": SECRET,
             "rate_id": (await xyra.operator.post("tax-rates", {"name": "VAT", "country": "DE", "percent": "19"}))["id"],
             "start": START[:10],
             **await machine_of(organization),

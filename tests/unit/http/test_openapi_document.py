@@ -112,6 +112,11 @@ CHANGES = {
     r"/api/v1/.*/steps/items/properties/kind/enum": "and what was waived or given back of them",
     r"/api/v1/billing/payments.*|/api/v1/organizations/\{organization_id\}/account": "payments and accounts",
     r"/api/v1/tax-rates.*|/api/v1/organizations/\{organization_id\}/tax|/api/v1/periods/.*": "taxes are new",
+    r"/api/v1/(organizations|auth/).*/(address|language|electronic_address|buyer_reference|e_invoice).*": (
+        "documents say more of organizations"
+    ),
+    r"/api/v1/operator/profile.*|/pay/.*": "and of the operator, and are shown behind links",
+    r"/api/v1/(invoices|credit-notes)/\{[a-z_]+\}/(pdf|receipt|e-invoice|link|send)": "they are printed and sent",
     r".*/settings/(properties|default)/(reminder_days|restricted_after_days)": "people are reminded of what is open",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -25,7 +25,10 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 URL = "https://billing.example.com/account/verify?token=abc-_123"
 LINK = IssuedLink(URL, NOW + timedelta(minutes=60))
 NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons", "provider": "Login"}
-FIGURES = {"number": "INV-ACME-2026-000001", "amount": "49.00 USD", "due": "2026-11-30"}
+FIGURES = {"number": "INV-ACME-2026-000001", "amount": "49.00 USD", "due": "2026-11-30"} | {
+    name: name for name in ("subject", "seller", "greeting", "text", "action", "footer")
+}
+FIGURES |= {"language": "en", "where": "Until 2026-11-30 13:00 UTC"}
 LETTER = Letter("ada@example.com", NOW, LINK, NAMES, FIGURES)
 
 

@@ -239,6 +239,7 @@ from xyra.models.invoices import CreditNoteRequest as CreditNoteRequest
 from xyra.models.invoices import CreditedLine as CreditedLine
 from xyra.models.invoices import GenerateRequest as GenerateRequest
 from xyra.models.invoices import InvoiceLinesAnswer as InvoiceLinesAnswer
+from xyra.models.invoices import InvoiceLinkAnswer as InvoiceLinkAnswer
 from xyra.models.invoices import InvoiceList as InvoiceList
 from xyra.models.invoices import InvoicePatch as InvoicePatch
 from xyra.models.invoices import JobAnswer as JobAnswer
@@ -248,6 +249,7 @@ from xyra.models.invoices import ManualLineRequest as ManualLineRequest
 from xyra.models.invoices import ManualPayment as ManualPayment
 from xyra.models.invoices import PaidAnswer as PaidAnswer
 from xyra.models.invoices import PayRequest as PayRequest
+from xyra.models.invoices import SentAnswer as SentAnswer
 from xyra.models.llm_costs import ComparedNumber as ComparedNumber
 from xyra.models.llm_costs import LlmModelCostsAnswer as LlmModelCostsAnswer
 from xyra.models.llm_costs import LlmModelCostsList as LlmModelCostsList
@@ -284,8 +286,19 @@ from xyra.models.llm_prices import UnpricedModelList as UnpricedModelList
 from xyra.models.members import MemberAnswer as MemberAnswer
 from xyra.models.members import MemberList as MemberList
 from xyra.models.members import MemberPatch as MemberPatch
+from xyra.models.operator import BankAccount as BankAccount
+from xyra.models.operator import BankAccountRequest as BankAccountRequest
+from xyra.models.operator import Colors as Colors
+from xyra.models.operator import ColorsRequest as ColorsRequest
+from xyra.models.operator import Contact as Contact
+from xyra.models.operator import ContactRequest as ContactRequest
+from xyra.models.operator import LogoAnswer as LogoAnswer
+from xyra.models.operator import LogoRequest as LogoRequest
+from xyra.models.operator import OperatorProfileAnswer as OperatorProfileAnswer
+from xyra.models.operator import OperatorProfileRequest as OperatorProfileRequest
 from xyra.models.organizations import AccountAnswer as AccountAnswer
 from xyra.models.organizations import ChangedOrganizationAnswer as ChangedOrganizationAnswer
+from xyra.models.organizations import EInvoiceRequest as EInvoiceRequest
 from xyra.models.organizations import EntryAnswer as EntryAnswer
 from xyra.models.organizations import ExportAnswer as ExportAnswer
 from xyra.models.organizations import LimitsRequest as LimitsRequest
@@ -299,8 +312,6 @@ from xyra.models.organizations import PayerRequest as PayerRequest
 from xyra.models.organizations import SettingsAnswer as SettingsAnswer
 from xyra.models.organizations import SettingsPatch as SettingsPatch
 from xyra.models.organizations import SettingsRequest as SettingsRequest
-from xyra.models.organizations import TaxIdAnswer as TaxIdAnswer
-from xyra.models.organizations import TaxIdRequest as TaxIdRequest
 from xyra.models.organizations import TaxTermsAnswer as TaxTermsAnswer
 from xyra.models.organizations import TaxTermsEntry as TaxTermsEntry
 from xyra.models.organizations import TaxTermsRequest as TaxTermsRequest
@@ -356,6 +367,7 @@ from xyra.models.service_accounts import WorkloadClientAnswer as WorkloadClientA
 from xyra.models.service_accounts import WorkloadClientList as WorkloadClientList
 from xyra.models.service_accounts import WorkloadClientRequest as WorkloadClientRequest
 from xyra.models.shared import ActivityCharge as ActivityCharge
+from xyra.models.shared import AddressRequest as AddressRequest
 from xyra.models.shared import AgentCharge as AgentCharge
 from xyra.models.shared import AnythingElse as AnythingElse
 from xyra.models.shared import AppliedAnswer as AppliedAnswer
@@ -370,6 +382,9 @@ from xyra.models.shared import CreditNoteAnswer as CreditNoteAnswer
 from xyra.models.shared import CreditedAmount as CreditedAmount
 from xyra.models.shared import Discount as Discount
 from xyra.models.shared import Dynamic as Dynamic
+from xyra.models.shared import EInvoiceSettings as EInvoiceSettings
+from xyra.models.shared import ElectronicAddress as ElectronicAddress
+from xyra.models.shared import ElectronicAddressRequest as ElectronicAddressRequest
 from xyra.models.shared import EventWarning as EventWarning
 from xyra.models.shared import FlatFee as FlatFee
 from xyra.models.shared import Graduated as Graduated
@@ -390,6 +405,7 @@ from xyra.models.shared import PercentageTier as PercentageTier
 from xyra.models.shared import Permission as Permission
 from xyra.models.shared import PlanEntitlement as PlanEntitlement
 from xyra.models.shared import PlanGrant as PlanGrant
+from xyra.models.shared import PostalAddress as PostalAddress
 from xyra.models.shared import ProjectGrant as ProjectGrant
 from xyra.models.shared import QuotaAnswer as QuotaAnswer
 from xyra.models.shared import QuotasAnswer as QuotasAnswer
@@ -400,6 +416,8 @@ from xyra.models.shared import SpanAnswer as SpanAnswer
 from xyra.models.shared import Step as Step
 from xyra.models.shared import SubtotalAnswer as SubtotalAnswer
 from xyra.models.shared import SuccessBonus as SuccessBonus
+from xyra.models.shared import TaxIdAnswer as TaxIdAnswer
+from xyra.models.shared import TaxIdRequest as TaxIdRequest
 from xyra.models.shared import TaxLine as TaxLine
 from xyra.models.shared import Tier as Tier
 from xyra.models.shared import TopUpSetting as TopUpSetting

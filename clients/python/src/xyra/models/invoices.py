@@ -60,6 +60,13 @@ class InvoiceLinesAnswer(TypedDict):
     """When the lines of a draft were computed; null once it is finalized, as they stay."""
 
 
+class InvoiceLinkAnswer(TypedDict):
+    url: str | None
+    """Where whoever has it sees the invoice. It is shown this once: null where the request is repeated."""
+    expires_at: str
+    """90 days from now."""
+
+
 class InvoiceList(TypedDict):
     data: Sequence[InvoiceAnswer]
     """The entries of this page."""
@@ -159,3 +166,8 @@ class PaidAnswer(TypedDict):
 class PayRequest(TypedDict):
     manual: ManualPayment
     """A payment that came without a payment provider."""
+
+
+class SentAnswer(TypedDict):
+    recipients: int
+    """To how many addresses it goes: the organization's `billing_email` and its `billing_contacts`."""

@@ -9,7 +9,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
-from xyra.models.shared import LimitWarning, OrganizationAnswer, OrganizationSettings, SpanAnswer, TopUpSetting
+from xyra.models.shared import (
+    AddressRequest,
+    EInvoiceSettings,
+    ElectronicAddress,
+    ElectronicAddressRequest,
+    LimitWarning,
+    OrganizationAnswer,
+    OrganizationSettings,
+    PostalAddress,
+    SpanAnswer,
+    TaxIdAnswer,
+    TaxIdRequest,
+    TopUpSetting,
+)
 
 
 class AccountAnswer(TypedDict):
@@ -44,10 +57,18 @@ class ChangedOrganizationAnswer(TypedDict):
     """The address that invoices are sent to."""
     contact: str | None
     """The person to contact."""
-    address: str | None
+    address: PostalAddress | None
     """As invoices show it."""
     tax_id: str | None
     """As invoices show it."""
+    language: Literal["en", "de", "fr", "es"]
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: ElectronicAddress | None
+    """Where electronic invoices are delivered."""
+    buyer_reference: str | None
+    """What it asks to be written on its invoices."""
+    e_invoice: EInvoiceSettings | None
+    """How it takes electronic invoices; null where it takes none."""
     currency: str
     """ISO 4217 code. It never changes."""
     timezone: str
@@ -82,6 +103,13 @@ class ChangedOrganizationAnswer(TypedDict):
     """When it was created."""
     ended_at: str | None
     """When it was deleted. Usage until then is still invoiced."""
+
+
+class EInvoiceRequest(TypedDict):
+    """How an organization takes electronic invoices."""
+
+    format: Literal["factur-x", "xrechnung", "peppol"]
+    """`factur-x` (ZUGFeRD): a PDF with its XML inside; `xrechnung`: XML in CII; `peppol`: XML in UBL."""
 
 
 class EntryAnswer(TypedDict):
@@ -165,10 +193,18 @@ class OrganizationPatch(TypedDict):
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
     """The person to contact."""
-    address: NotRequired[str | None]
-    """As invoices show it."""
+    address: NotRequired[AddressRequest | None]
+    """As invoices show it: the parts to change; null in it removes one."""
     tax_id: NotRequired[str | None]
     """As invoices show it."""
+    language: NotRequired[Literal["en", "de", "fr", "es"]]
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: NotRequired[ElectronicAddressRequest | None]
+    """Where electronic invoices are delivered."""
+    buyer_reference: NotRequired[str | None]
+    """What it asks to be written on its invoices, such as a Leitweg-ID."""
+    e_invoice: NotRequired[EInvoiceRequest | None]
+    """How it takes electronic invoices. While it is set, what they need and is missing stops finalizing."""
     due_days: NotRequired[int]
     """Days from the issue of an invoice until it is due."""
     grace_hours: NotRequired[int]
@@ -210,10 +246,18 @@ class OrganizationRequest(TypedDict):
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
     """The person to contact."""
-    address: NotRequired[str | None]
+    address: NotRequired[AddressRequest | None]
     """As invoices show it."""
     tax_id: NotRequired[str | None]
     """As invoices show it."""
+    language: NotRequired[Literal["en", "de", "fr", "es"]]
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: NotRequired[ElectronicAddressRequest | None]
+    """Where electronic invoices are delivered."""
+    buyer_reference: NotRequired[str | None]
+    """What it asks to be written on its invoices, such as a Leitweg-ID."""
+    e_invoice: NotRequired[EInvoiceRequest | None]
+    """How it takes electronic invoices; null where it takes none."""
     due_days: NotRequired[int | None]
     """Days from the issue of an invoice until it is due; by default the operator's setting."""
     grace_hours: NotRequired[int | None]
@@ -369,24 +413,6 @@ class SettingsRequest(TypedDict):
     """The operator's. Left out it stays as it is; switched off by `PATCH /organizations/{id}`."""
     flags: NotRequired[Mapping[str, bool] | None]
     """The operator's. Left out they stay as they are."""
-
-
-class TaxIdAnswer(TypedDict):
-    type: str
-    """Such as `eu_vat`."""
-    value: str
-    """In its compact form."""
-    verified_at: str | None
-    """When the operator verified it elsewhere."""
-
-
-class TaxIdRequest(TypedDict):
-    type: str
-    """`eu_vat`, `gb_vat`, `ch_vat`, `no_vat`, `us_ein`, `au_abn`, `in_gst`, `ca_bn` or `br_cnpj`."""
-    value: str
-    """Its check digits are checked."""
-    verified_at: NotRequired[str | None]
-    """When you verified it elsewhere."""
 
 
 class TaxTermsAnswer(TypedDict):

@@ -84,6 +84,23 @@ class ActivityCharge(TypedDict):
     """On the quantity; units beyond it cost a multiple."""
 
 
+class AddressRequest(TypedDict):
+    """Where a business is."""
+
+    line1: NotRequired[str | None]
+    """Street and number."""
+    line2: NotRequired[str | None]
+    """What else there is to say, such as a floor or a building."""
+    postal_code: NotRequired[str | None]
+    """As the country writes it."""
+    city: NotRequired[str | None]
+    """Town or city."""
+    region: NotRequired[str | None]
+    """State or province."""
+    country: NotRequired[str | None]
+    """ISO 3166-1, two capital letters."""
+
+
 class AgentCharge(TypedDict):
     """A fee by the number of agents on the billing model at each day's end."""
 
@@ -261,6 +278,31 @@ class Dynamic(TypedDict):
     """Which pricing it is."""
     value: str
     """The path of the price in the event, such as `data.price`."""
+
+
+class EInvoiceSettings(TypedDict):
+    """How an organization takes electronic invoices."""
+
+    format: Literal["factur-x", "xrechnung", "peppol"]
+    """`factur-x`, `xrechnung` or `peppol`."""
+
+
+class ElectronicAddress(TypedDict):
+    """Where electronic invoices are delivered (BT-34, BT-49)."""
+
+    scheme: str
+    """The code of the list EAS, such as `0204`, `9930` or `EM` for e-mail."""
+    id: str
+    """The address in that scheme."""
+
+
+class ElectronicAddressRequest(TypedDict):
+    """Where electronic invoices are delivered."""
+
+    scheme: str
+    """A code of the list EAS, such as `0204` (Leitweg-ID), `9930` (German VAT number) or `EM` (e-mail)."""
+    id: str
+    """The address in that scheme."""
 
 
 class EventWarning(TypedDict):
@@ -487,10 +529,18 @@ class OrganizationAnswer(TypedDict):
     """The address that invoices are sent to."""
     contact: str | None
     """The person to contact."""
-    address: str | None
+    address: PostalAddress | None
     """As invoices show it."""
     tax_id: str | None
     """As invoices show it."""
+    language: Literal["en", "de", "fr", "es"]
+    """Of its invoices, credit notes, and the mails with them."""
+    electronic_address: ElectronicAddress | None
+    """Where electronic invoices are delivered."""
+    buyer_reference: str | None
+    """What it asks to be written on its invoices."""
+    e_invoice: EInvoiceSettings | None
+    """How it takes electronic invoices; null where it takes none."""
     currency: str
     """ISO 4217 code. It never changes."""
     timezone: str
@@ -710,6 +760,23 @@ class PlanGrant(TypedDict):
     """How many of them at most go on for one more cycle."""
 
 
+class PostalAddress(TypedDict):
+    """Where a business is."""
+
+    line1: NotRequired[str | None]
+    """Street and number."""
+    line2: NotRequired[str | None]
+    """What else there is to say, such as a floor or a building."""
+    postal_code: NotRequired[str | None]
+    """As the country writes it."""
+    city: NotRequired[str | None]
+    """Town or city."""
+    region: NotRequired[str | None]
+    """State or province."""
+    country: NotRequired[str | None]
+    """ISO 3166-1, two capital letters."""
+
+
 class ProjectGrant(TypedDict):
     """What a member limited to projects is in one of them."""
 
@@ -838,6 +905,24 @@ class SuccessBonus(TypedDict):
     """The sum of the line's values from which on the bonus is due."""
     percent: str
     """In percent of all values, not only of those beyond the threshold."""
+
+
+class TaxIdAnswer(TypedDict):
+    type: str
+    """Such as `eu_vat`."""
+    value: str
+    """In its compact form."""
+    verified_at: str | None
+    """When the operator verified it elsewhere."""
+
+
+class TaxIdRequest(TypedDict):
+    type: str
+    """`eu_vat`, `gb_vat`, `ch_vat`, `no_vat`, `us_ein`, `au_abn`, `in_gst`, `ca_bn` or `br_cnpj`."""
+    value: str
+    """Its check digits are checked."""
+    verified_at: NotRequired[str | None]
+    """When you verified it elsewhere."""
 
 
 class TaxLine(TypedDict):

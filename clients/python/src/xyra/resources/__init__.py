@@ -12,6 +12,7 @@ from xyra.resources.auth import AsyncAuth, Auth
 from xyra.resources.billing import AsyncBilling, Billing
 from xyra.resources.billing_models import AsyncBillingModels, BillingModels
 from xyra.resources.budgets import AsyncBudgets, Budgets
+from xyra.resources.credit_notes import AsyncCreditNotes, CreditNotes
 from xyra.resources.departments import AsyncDepartments, Departments
 from xyra.resources.entitlements import AsyncEntitlements, Entitlements
 from xyra.resources.events import AsyncEvents, Events
@@ -25,6 +26,7 @@ from xyra.resources.limits import AsyncLimits, Limits
 from xyra.resources.llm_costs import AsyncLlmCosts, LlmCosts
 from xyra.resources.llm_prices import AsyncLlmPrices, LlmPrices
 from xyra.resources.members import AsyncMembers, Members
+from xyra.resources.operator import AsyncOperator, Operator
 from xyra.resources.organizations import AsyncOrganizations, Organizations
 from xyra.resources.outcomes import AsyncOutcomes, Outcomes
 from xyra.resources.periods import AsyncPeriods, Periods
@@ -72,6 +74,10 @@ class Resources:
     @cached_property
     def budgets(self) -> Budgets:
         return Budgets(self.connection)
+
+    @cached_property
+    def credit_notes(self) -> CreditNotes:
+        return CreditNotes(self.connection)
 
     @cached_property
     def departments(self) -> Departments:
@@ -124,6 +130,10 @@ class Resources:
     @cached_property
     def members(self) -> Members:
         return Members(self.connection)
+
+    @cached_property
+    def operator(self) -> Operator:
+        return Operator(self.connection)
 
     @cached_property
     def organizations(self) -> Organizations:
@@ -208,6 +218,10 @@ class AsyncResources:
         return AsyncBudgets(self.connection)
 
     @cached_property
+    def credit_notes(self) -> AsyncCreditNotes:
+        return AsyncCreditNotes(self.connection)
+
+    @cached_property
     def departments(self) -> AsyncDepartments:
         return AsyncDepartments(self.connection)
 
@@ -258,6 +272,10 @@ class AsyncResources:
     @cached_property
     def members(self) -> AsyncMembers:
         return AsyncMembers(self.connection)
+
+    @cached_property
+    def operator(self) -> AsyncOperator:
+        return AsyncOperator(self.connection)
 
     @cached_property
     def organizations(self) -> AsyncOrganizations:

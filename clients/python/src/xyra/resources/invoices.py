@@ -189,6 +189,35 @@ class Invoices:
         )
         return answer
 
+    def get_pdf(self, invoice_id: str, *, organization_id: str | None = None) -> bytes:
+        """An issued invoice as a PDF, as it was when it was finalized."""
+        answer: bytes = self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}/pdf", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def get_receipt(self, invoice_id: str, *, organization_id: str | None = None) -> bytes:
+        """What has come for an invoice by now, as a PDF."""
+        answer: bytes = self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}/receipt", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def get_e(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        format: Literal["factur-x", "xrechnung", "peppol"] | None = None,
+    ) -> bytes:
+        """An issued invoice as an electronic invoice (EN 16931)."""
+        answer: bytes = self._connection.call(
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}/e-invoice",
+            query={"organization_id": organization_id, "format": format},
+        )
+        return answer
+
     def generate(
         self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
     ) -> models.JobAnswer:
@@ -206,6 +235,30 @@ class Invoices:
         """How far a run has come, and its invoices."""
         answer: models.JobAnswer = self._connection.call(
             "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def create_link(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.InvoiceLinkAnswer:
+        """Make a link under which anybody who has it sees the invoice, for 90 days."""
+        answer: models.InvoiceLinkAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/link",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def send(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.SentAnswer:
+        """Mail the invoice to its organization, with its PDF and a link to its page."""
+        answer: models.SentAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/send",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
         )
         return answer
 
@@ -387,6 +440,35 @@ class AsyncInvoices:
         )
         return answer
 
+    async def get_pdf(self, invoice_id: str, *, organization_id: str | None = None) -> bytes:
+        """An issued invoice as a PDF, as it was when it was finalized."""
+        answer: bytes = await self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}/pdf", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def get_receipt(self, invoice_id: str, *, organization_id: str | None = None) -> bytes:
+        """What has come for an invoice by now, as a PDF."""
+        answer: bytes = await self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}/receipt", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def get_e(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        format: Literal["factur-x", "xrechnung", "peppol"] | None = None,
+    ) -> bytes:
+        """An issued invoice as an electronic invoice (EN 16931)."""
+        answer: bytes = await self._connection.call(
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}/e-invoice",
+            query={"organization_id": organization_id, "format": format},
+        )
+        return answer
+
     async def generate(
         self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
     ) -> models.JobAnswer:
@@ -404,5 +486,29 @@ class AsyncInvoices:
         """How far a run has come, and its invoices."""
         answer: models.JobAnswer = await self._connection.call(
             "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def create_link(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.InvoiceLinkAnswer:
+        """Make a link under which anybody who has it sees the invoice, for 90 days."""
+        answer: models.InvoiceLinkAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/link",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def send(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.SentAnswer:
+        """Mail the invoice to its organization, with its PDF and a link to its page."""
+        answer: models.SentAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/send",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
         )
         return answer
