@@ -218,8 +218,10 @@ class Application:
         self.workflow_estimates = WorkflowEstimates(
             clock, self.agents, self.agent_pricing, self.periods, self.calculations
         )
+        plan_cycles = PlanCycles(self.periods)
         self.facts = FactsReader(
-            self.agents, self.billing_models, self.place_histories, self.members, self.periods, self.usage
+            *(self.agents, self.billing_models, self.place_histories, self.members),
+            *(self.periods, plan_cycles, self.usage),
         )
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.credits = CreditServices(
@@ -239,7 +241,7 @@ class Application:
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
             *(drawn_amounts, self.outbox),
         )
-        moments = InterimMoments(store, self.place_histories, PlanCycles(self.periods))
+        moments = InterimMoments(store, self.place_histories, plan_cycles)
         self.bills = Bills(
             *(clock, self.periods, self.facts, self.billing_documents, drawn_amounts, self.account.taxes, moments),
         )

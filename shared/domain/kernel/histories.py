@@ -186,7 +186,9 @@ class History(Value, Generic[T]):
 
     def within(self, start: datetime, end: datetime) -> Iterator[Interval[T]]:
         """The intervals in [start, end), clipped to it."""
-        for interval in self.intervals():
+        first = max(0, self._after(start) - 1)
+        last = bisect_left(self.entries, end, key=lambda entry: entry.effective_from)
+        for interval in self._intervals(first, last):
             clipped_start = max(interval.start, start)
             clipped_end = end if interval.end is None else min(interval.end, end)
             if clipped_start < clipped_end:

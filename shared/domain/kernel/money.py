@@ -41,6 +41,7 @@ Exact = Decimal | Fraction
 """An exact number: events carry decimals, estimates and shares are fractions."""
 
 _BEYOND = 10**MAXIMUM_DIGITS
+_UNITS_IN_ONE = 10**PLACES
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 _HALF_UP = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
 _HALF_EVEN = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow, FloatOperation])
@@ -139,7 +140,9 @@ def total(values: Iterable[Decimal]) -> Decimal:
 
 def truncate(value: Fraction) -> Decimal:
     """The number with 12 decimal places, the rest dropped without rounding."""
-    return Decimal(plain(_scaled(int(value * 10**PLACES), PLACES)))
+    numerator, denominator = value.as_integer_ratio()
+    units = abs(numerator) * _UNITS_IN_ONE // denominator
+    return Decimal(plain(_scaled(units if value >= 0 else -units, PLACES)))
 
 
 def to_places(value: Decimal) -> Decimal:
@@ -154,8 +157,8 @@ def round_half_up(value: Decimal | Fraction, currency: str) -> Decimal:
 
 def round_to(value: Decimal | Fraction, places: int) -> Decimal:
     """Round half up (away from zero) to exactly this many places."""
-    shifted = abs(Fraction(value)) * 10**places
-    units = int(shifted + Fraction(1, 2))
+    numerator, denominator = value.as_integer_ratio()
+    units = (2 * abs(numerator) * 10**places + denominator) // (2 * denominator)
     return _scaled(units if value >= 0 else -units, places)
 
 

@@ -128,6 +128,7 @@ class Period(Span):
         return [day.date for day in self.days()]
 
 
+@lru_cache(maxsize=8192)
 def first_instant(day: date, timezone: str) -> datetime:
     """The first instant of a local day, in UTC. Where clocks skip midnight, the first time after it."""
     zone = ZoneInfo(timezone)
@@ -186,13 +187,18 @@ def first_period(instant: datetime, calendars: History[Calendar]) -> Period:
 
 def next_period(last: Period, calendars: History[Calendar]) -> Period:
     """The period after the last one, by the calendar in force when that ends."""
-    calendar = calendars.at(last.end) or calendars.first
-    end = _boundary_after(last.end, calendar)
-    if end - last.end < SHORTEST_PERIOD:
+    return _period_from(last.end, calendars.at(last.end) or calendars.first)
+
+
+@lru_cache(maxsize=8192)
+def _period_from(start: datetime, calendar: Calendar) -> Period:
+    """Many are asked for again and again: cycles of a year are laid out over all periods around them."""
+    end = _boundary_after(start, calendar)
+    if end - start < SHORTEST_PERIOD:
         end = _boundary_after(end, calendar)
     month_start = _boundary_before(end, calendar)
-    is_rest = last.end - month_start > MOST_OFF
-    return Period(start=last.end, end=end, timezone=calendar.timezone, month_start=month_start if is_rest else None)
+    is_rest = start - month_start > MOST_OFF
+    return Period(start=start, end=end, timezone=calendar.timezone, month_start=month_start if is_rest else None)
 
 
 def previous_period(first: Period, calendars: History[Calendar]) -> Period:

@@ -122,6 +122,8 @@ class Version(Entity):
     @property
     def priced(self) -> Sequence[Charge]:
         """All that has a line: its charges and its commitments."""
+        if not self.commitments:
+            return self.charges
         return [*self.charges, *(commitment.as_charge() for commitment in self.commitments)]
 
 

@@ -4,13 +4,13 @@ Anchors go by days, so that a change that is undone the same day moves none. A c
 paid at an empty place, on another interval, or after a change that asked for a new anchor; it cuts the one before it.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 
-from shared.domain.kernel.histories import History
+from shared.domain.kernel.histories import History, Interval
 from shared.domain.periods.periods import Day, Period, Span, first_instant, month_after
 from shared.domain.pricing.places import Terms
 
@@ -28,19 +28,28 @@ class PlaceCycle:
     """Counted from 0 since the anchor."""
 
 
-def cycles_at(history: History[Terms], months: int, periods: Sequence[Period], span: Span) -> list[PlaceCycle]:
-    """The cycles of so many months at a place that a span has a part of.
+class PlaceCycles:
+    """The cycles of one place. Its anchors are found once, from the whole history."""
 
-    `periods` are in order, without a gap, from before the first entry to more than a year after the span.
-    """
-    days = _Days(periods)
-    anchors = [*_anchors(history, days)]
-    cycles: list[PlaceCycle] = []
-    for anchor, following in zip_longest(anchors, anchors[1:]):
-        cut = None if following is None else following.day.start
-        if anchor.day.start < span.end and (cut is None or span.start < cut):
-            cycles += _cycles_from(anchor, cut, months, days, span)
-    return cycles
+    def __init__(self, history: History[Terms], periods: Sequence[Period]) -> None:
+        """`periods` are in order, without a gap, from before the first entry to more than a year after any span."""
+        self._periods = periods
+        self._days = _Days(periods)
+        self._anchors = [*_anchors(history, self._days)]
+
+    def go_by(self, periods: Sequence[Period]) -> bool:
+        """Whether all these periods, which are in order without a gap, are among its own."""
+        first = bisect_left(self._periods, periods[0].start, key=lambda period: period.start)
+        return self._periods[first : first + len(periods)] == periods
+
+    def within(self, span: Span, months: int) -> list[PlaceCycle]:
+        """The cycles of so many months that a span has a part of, in order."""
+        cycles: list[PlaceCycle] = []
+        for anchor, following in zip_longest(self._anchors, self._anchors[1:]):
+            cut = None if following is None else following.day.start
+            if anchor.day.start < span.end and (cut is None or span.start < cut):
+                cycles += _cycles_from(anchor, cut, months, self._days, span)
+        return cycles
 
 
 class _Days:
@@ -98,22 +107,24 @@ def _runs(history: History[Terms], days: _Days) -> Iterator[_Run]:
 
 
 def _anchors(history: History[Terms], days: _Days) -> Iterator[_Anchor]:
+    ended = [each for each in history.intervals() if each.value.status == "canceled" and each.end is not None]
     previous: _Run | None = None
     for run in _runs(history, days):
         if run.terms.status == "trialing":
             continue
-        if previous is None or _begins_cycles(previous, run, history, days):
+        if previous is None or _begins_cycles(previous, run, ended, days):
             yield _Anchor(run.day, run.terms)
         previous = run
 
 
-def _begins_cycles(previous: _Run, run: _Run, history: History[Terms], days: _Days) -> bool:
+def _begins_cycles(previous: _Run, run: _Run, ended: Sequence[Interval[Terms]], days: _Days) -> bool:
+    """`ended` are the times between two subscriptions."""
     if run.terms.resets_anchor or run.terms.interval != previous.terms.interval:
         return True
     return any(
-        previous.day.start < interval.start and days.of(interval.start - _INSTANT).end < days.of(interval.end).start
-        for interval in history.intervals()
-        if interval.value.status == "canceled" and interval.end is not None and interval.end <= run.day.end
+        days.of(interval.start - _INSTANT).end < days.of(interval.end).start
+        for interval in ended
+        if previous.day.start < interval.start and interval.end is not None and interval.end <= run.day.end
     )
 
 
@@ -127,10 +138,9 @@ def _cycles_from(anchor: _Anchor, cut: datetime | None, months: int, days: _Days
     while start < until:
         number += 1
         timezone = days.period_of(start).timezone
-        uncut = Period(
-            start=uncut_start, end=first_instant(anchor.boundary(number, months), timezone), timezone=timezone
-        )
-        end = uncut.end if cut is None else min(uncut.end, cut)
+        uncut_end = first_instant(anchor.boundary(number, months), timezone)
+        end = uncut_end if cut is None else min(uncut_end, cut)
         if end > span.start:
+            uncut = Period(start=uncut_start, end=uncut_end, timezone=timezone)
             yield PlaceCycle(Period(start=start, end=end, timezone=timezone), uncut, number - 1)
-        start = uncut_start = uncut.end
+        start = uncut_start = uncut_end

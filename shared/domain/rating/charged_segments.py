@@ -47,6 +47,8 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
 
     A pooled line counts each day once, for the first segment that the day belongs to. Commitments hold at places only.
     """
+    if not any(charge.recurrence == recurrence for segment in cycle.segments for charge in _charges_of(segment)):
+        return {}
     lines: dict[LineKey, list[ChargedSegment]] = {}
     pooled_days: dict[LineKey, set[int]] = {}
     previous: dict[tuple[str, str], tuple[datetime, datetime]] = {}
@@ -55,7 +57,7 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
         since, until = previous.get(agent_and_model, (segment.start, segment.start))
         since = since if until == segment.start else segment.start
         previous[agent_and_model] = (since, segment.end)
-        for charge in segment.version.charges if segment.place is None else segment.version.priced:
+        for charge in _charges_of(segment):
             if charge.recurrence != recurrence or not (segment.has_days or charge.gauges):
                 continue
             pooled = charge.scope == "organization"
@@ -67,6 +69,10 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
                 taken |= line_days
             lines.setdefault(key, []).append(ChargedSegment(segment, charge, since, agent_days, line_days))
     return lines
+
+
+def _charges_of(segment: Segment) -> Sequence[Charge]:
+    return segment.version.charges if segment.place is None else segment.version.priced
 
 
 def first_days_of_models(periods: Iterable[tuple[Period, Sequence[Segment]]]) -> dict[str, datetime]:

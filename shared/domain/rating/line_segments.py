@@ -118,7 +118,7 @@ def _numbers_of_agents(charged: Sequence[ChargedSegment], days: Sequence[Day]) -
 
 def _headcounts(numbers: Sequence[int | Fraction], days: int) -> list[Headcount]:
     """The days by their number, `days` being those of the whole period."""
-    days_by_number: dict[Fraction, int] = {}
+    days_by_number: dict[int | Fraction, int] = {}
     for number in numbers:
-        days_by_number[Fraction(number)] = days_by_number.get(Fraction(number), 0) + 1
-    return [Headcount(number, Fraction(count, days)) for number, count in days_by_number.items()]
+        days_by_number[number] = days_by_number.get(number, 0) + 1
+    return [Headcount(Fraction(number), Fraction(count, days)) for number, count in days_by_number.items()]

@@ -12,6 +12,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from shared.domain.kernel.money import ZERO, add, round_half_up, truncate
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import Charge, LineSegment, Recurrence
 from shared.domain.pricing.charges.yearly_commitment import CommitmentCharge
-from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
+from shared.domain.pricing.lines import Line, Timing, exact_sum, merged_steps, truncated_steps
 from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
 from shared.domain.rating.commitments import counted_lines, counts_for, place_of, with_counted
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
@@ -31,6 +32,8 @@ from shared.domain.usage.events import POOLED
 from shared.domain.usage.totals import SYSTEM
 
 RECURRENCES: tuple[Recurrence, ...] = ("period", "quarter", "year", "once")
+CYCLES: tuple[Recurrence, ...] = ("quarter", "year")
+"""Those whose lines may go on when their billing period is over."""
 
 
 def rate(facts: Facts) -> list[Line]:
@@ -44,22 +47,45 @@ def rate(facts: Facts) -> list[Line]:
     return [rated.line for rated in rate_by_segment(facts)]
 
 
+def rate_charges(facts: Facts, charges: AbstractSet[tuple[str, str]]) -> list[Line]:
+    """The lines of some charges, which are named by billing model and key; none of them a commitment."""
+    due = _due_parts(facts)
+    _lend_included_units(facts, due)
+    wanted = {key: parts for key, parts in due.items() if (key.model_id, key.charge_key) in charges}
+    return [_rated_line(facts, key, parts).line for key, parts in wanted.items()]
+
+
+def rate_in_advance(facts: Facts, recurrences: Sequence[Recurrence] = RECURRENCES) -> list[RatedLine]:
+    """The lines of `rate_by_segment` that are billed in advance, with these recurrences. They need no usage totals."""
+    due = _due_parts(facts, recurrences, "advance")
+    return sorted((_rated_line(facts, key, parts) for key, parts in due.items()), key=lambda each: each.line.key)
+
+
 def rate_by_segment(facts: Facts) -> list[RatedLine]:
     """The lines of `rate`, each with its segments."""
-    _refuse_unpriced_totals(facts)
-    due: dict[LineKey, list[_DuePart]] = {}
-    for recurrence in RECURRENCES:
-        for cycle in facts.cycles_by(recurrence):
-            for key, charged in charged_segments(cycle, recurrence).items():
-                if _is_due(facts, cycle, key, charged):
-                    segments = line_segments(facts, cycle, charged)
-                    due.setdefault(key, []).append(_DuePart(cycle, charged, segments))
+    due = _due_parts(facts)
     _lend_included_units(facts, due)
     commitments = {key: due.pop(key) for key in [*due] if isinstance(due[key][0].charged[0].charge, CommitmentCharge)}
     rated = [_rated_line(facts, key, parts) for key, parts in due.items()]
     lines = [each.line for each in rated]
     rated += [_rated_line(facts, key, _counted(facts, key, parts, lines)) for key, parts in commitments.items()]
     return sorted([*rated, *lines_beyond_payments(facts)], key=lambda each: each.line.key)
+
+
+def _due_parts(
+    facts: Facts, recurrences: Sequence[Recurrence] = RECURRENCES, timing: Timing | None = None
+) -> dict[LineKey, list["_DuePart"]]:
+    """The parts of every line that is due, or only of those that are billed in advance or in arrears."""
+    _refuse_unpriced_totals(facts)
+    due: dict[LineKey, list[_DuePart]] = {}
+    for recurrence in recurrences:
+        for cycle in facts.cycles_by(recurrence):
+            for key, charged in charged_segments(cycle, recurrence).items():
+                is_wanted = timing is None or charged[0].charge.billing_timing == timing
+                if is_wanted and _is_due(facts, cycle, key, charged):
+                    segments = line_segments(facts, cycle, charged)
+                    due.setdefault(key, []).append(_DuePart(cycle, charged, segments))
+    return due
 
 
 def _counted(facts: Facts, key: LineKey, parts: Sequence["_DuePart"], lines: Sequence[Line]) -> list["_DuePart"]:
@@ -94,6 +120,8 @@ def _lend_included_units(facts: Facts, due: Mapping[LineKey, Sequence[_DuePart]]
 
 def _refuse_unpriced_totals(facts: Facts) -> None:
     """Usage that no segment would price must not go unbilled unnoticed."""
+    if not facts.totals:
+        return
     gauges = {
         (segment.agent_id, segment.version.id): {name for charge in segment.version.charges for name in charge.gauges}
         for segment in facts.segments

@@ -42,6 +42,17 @@ def segments_of_places(
     They have no agent: their fees are the organization's. `versions` price the plans, by their id. A trial has days,
     and no charges.
     """
+    return [
+        segment
+        for place in sorted(places.fees)
+        for segment in segments_of_place(place, span, places, versions, organization_ends)
+    ]
+
+
+def segments_of_place(
+    place: str, span: Span, places: Places, versions: Mapping[str, Version], organization_ends: datetime | None
+) -> list[Segment]:
+    """Those of the subscriptions at one place."""
     end = span.end if organization_ends is None else min(span.end, organization_ends)
     return [
         Segment(
@@ -52,7 +63,7 @@ def segments_of_places(
             place=place,
             quantity=interval.value.quantity,
         )
-        for place, interval in places.in_force(span.start, end)
+        for interval in places.in_force(place, span.start, end)
     ]
 
 
@@ -105,7 +116,7 @@ def cut_at_ends(
         ends = (segment.end, agent_ends[segment.agent_id], organization_ends)
         end = min(end for end in ends if end is not None)
         if segment.start < end:
-            cut.append(replace(segment, end=end))
+            cut.append(segment if end == segment.end else replace(segment, end=end))
     return cut
 
 

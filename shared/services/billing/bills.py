@@ -11,7 +11,7 @@ from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.places import Places
 from shared.domain.rating.rated_lines import RatedLine
-from shared.domain.rating.rating import rate_by_segment
+from shared.domain.rating.rating import CYCLES, RECURRENCES, rate_by_segment, rate_in_advance
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.bill import (
@@ -113,7 +113,9 @@ class Bills:
         guarded_periods = [GuardedPeriod(item.entity.period, item) for item in unsettled]
         item = await self._periods.item(organization.id, open_period.start) if open_period.start in created else None
         guarded_periods.append(GuardedPeriod(open_period, item))
-        rated = await self._all_rated(organization, guarded_periods, places)
+        facts = await self._facts.in_advance(organization, [guarded.period for guarded in guarded_periods], places)
+        in_advance = [rate_in_advance(each, RECURRENCES if each.period == open_period else CYCLES) for each in facts]
+        rated = await self._with_billed(organization, guarded_periods, in_advance)
         return interim_bill_of(rated, open_period, now, organization.currency)
 
     async def _bill_after_others(
@@ -157,14 +159,23 @@ class Bills:
         return guarded_periods
 
     async def _all_rated(
-        self, organization: Organization, guarded_periods: Sequence[GuardedPeriod], places: Places | None = None
+        self, organization: Organization, guarded_periods: Sequence[GuardedPeriod]
     ) -> list[RatedPeriod]:
-        facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods], places)
+        facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods])
+        return await self._with_billed(organization, guarded_periods, [rate_by_segment(each) for each in facts])
+
+    async def _with_billed(
+        self,
+        organization: Organization,
+        guarded_periods: Sequence[GuardedPeriod],
+        rated: Sequence[Sequence[RatedLine]],
+    ) -> list[RatedPeriod]:
+        """The rated lines of each period with how they are taxed, and what documents have billed and conceded."""
         is_restated = any(guarded.stored is not None and guarded.stored.entity.tax for guarded in guarded_periods)
         treatments = await self._taxes.treatments(organization.id, is_restated=is_restated)
         return [
-            await self._rated(organization, guarded, _treated(rate_by_segment(facts_of_period), guarded, treatments))
-            for guarded, facts_of_period in zip(guarded_periods, facts, strict=True)
+            await self._rated(organization, guarded, _treated(of_period, guarded, treatments))
+            for guarded, of_period in zip(guarded_periods, rated, strict=True)
         ]
 
     async def _rated(

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
+from cachetools import LRUCache
 from pydantic import Field
 
 from shared.containers import INVOICES
@@ -18,6 +19,8 @@ from shared.services.periods.periods import PeriodItem
 from shared.services.storage import Owners, Page, Records, Store, Stored
 
 LINES_PER_CHUNK = 500
+MAXIMUM_KNOWN_LINES = 10_000
+"""How many lines stay as they were read."""
 _BYTES_PER_CHUNK = 900_000
 _MAXIMUM_NOTES = 100
 _DRAFTS_AT_ONCE = 100
@@ -53,6 +56,8 @@ class BillingDocuments:
         self._invoices = Records(store, INVOICES, Invoice, prefix="inv", owners=owners)
         self._credit_notes = Records(store, INVOICES, CreditNote, called="credit note")
         self._chunks = Records(store, INVOICES, LineChunk, called="lines")
+        self._known: LRUCache[tuple[str, str], Sequence[Line]] = LRUCache(MAXIMUM_KNOWN_LINES, getsizeof=len)
+        """The last chunks that were read, by organization and id."""
 
     async def invoice(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Stored[Invoice]:
         """The header. Raises `NotFoundError`, and `PreconditionFailedError` for another version than the one named."""
@@ -127,10 +132,18 @@ class BillingDocuments:
         lines: list[Line] = []
         number = 0
         while len(lines) < wanted:
-            chunk, _ = await self._chunks.get_created(organization_id, _chunk_id(document, number))
-            lines += chunk.lines
+            lines += await self._chunk(organization_id, _chunk_id(document, number))
             number += 1
         return lines[:wanted]
+
+    async def _chunk(self, organization_id: str, chunk_id: str) -> Sequence[Line]:
+        """Its lines, which never change. Every bill looks at those of all documents of the periods that are open."""
+        place = (organization_id, chunk_id)
+        lines = self._known.get(place)
+        if lines is None:
+            chunk, _ = await self._chunks.get_created(organization_id, chunk_id)
+            lines = self._known[place] = chunk.lines
+        return lines
 
     async def shown_total(self, invoice: Invoice) -> Decimal:
         """The total that an answer shows.

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.periods.periods import (
-    MORE_THAN_A_YEAR,
     QUARTER,
     YEAR,
     Period,
@@ -19,8 +18,8 @@ from shared.domain.periods.periods import (
     periods_around,
 )
 from shared.domain.pricing.billing_models import Version, version_history
-from shared.domain.pricing.charges.charge import Charge, HeadcountName, Recurrence
-from shared.domain.pricing.cycles import PlaceCycle, cycles_at
+from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
+from shared.domain.pricing.cycles import PlaceCycle
 from shared.domain.pricing.places import Places
 from shared.domain.rating.charged_segments import first_days_of_models
 from shared.domain.rating.facts import Cycle, Facts, MeterReadings, Segment
@@ -29,6 +28,7 @@ from shared.domain.rating.segments import (
     cut_at_ends,
     first_starts,
     segments,
+    segments_of_place,
     segments_of_places,
     segments_of_plan_usage,
 )
@@ -39,9 +39,11 @@ from shared.ports.usage import Usage, UsageTotal
 from shared.services.access.members import Members
 from shared.services.agents.agents import Agents
 from shared.services.billing.commitments import with_counted
+from shared.services.billing.plan_cycles import PlanCycles
+from shared.services.billing.priced_models import PricedModels
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
-from shared.services.pricing.places import PlaceHistories, PlanPrices
+from shared.services.pricing.places import PlaceHistories
 from shared.services.storage import look_twice
 
 _MONTHS_OF_CYCLE: Mapping[Recurrence, int] = {"quarter": QUARTER, "year": YEAR}
@@ -55,41 +57,6 @@ class _StaleReadError(UnavailableError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class _Models:
-    """The billing models of an organization's agents and plans, and what their charges need."""
-
-    versions: Mapping[str, History[Version]]
-    """By billing model."""
-    names: Mapping[str, str]
-    """By billing model."""
-    agent_charges: Sequence[Charge]
-    plan_versions: Mapping[str, Version] = field(default_factory=dict)
-    """By their own id: what prices the plans at places."""
-
-    @property
-    def charges(self) -> Sequence[Charge]:
-        """Those of agents and of plans."""
-        of_plans = [charge for version in self.plan_versions.values() for charge in version.priced]
-        return [*self.agent_charges, *of_plans]
-
-    @property
-    def recurrences(self) -> AbstractSet[Recurrence]:
-        return {charge.recurrence for charge in self.charges}
-
-    @property
-    def agent_recurrences(self) -> AbstractSet[Recurrence]:
-        """Those of the billing models of agents."""
-        return {charge.recurrence for charge in self.agent_charges}
-
-    @property
-    def headcounts(self) -> AbstractSet[HeadcountName]:
-        return {charge.headcount for charge in self.charges if charge.headcount is not None}
-
-    def with_plans(self, prices: PlanPrices) -> "_Models":
-        return replace(self, names={**self.names, **prices.names}, plan_versions=prices.versions)
-
-
 class FactsReader:
     def __init__(  # noqa: PLR0913  what it reads facts from
         self,
@@ -98,6 +65,7 @@ class FactsReader:
         place_histories: PlaceHistories,
         members: Members,
         periods: Periods,
+        plan_cycles: PlanCycles,
         usage: Usage,
     ) -> None:
         self._agents = agents
@@ -105,6 +73,7 @@ class FactsReader:
         self._place_histories = place_histories
         self._members = members
         self._periods = periods
+        self._plan_cycles = plan_cycles
         self._usage = usage
 
     async def of(
@@ -117,6 +86,17 @@ class FactsReader:
         Raises `UnavailableError` where the agents or models of that usage cannot be read yet.
         """
         return await self.with_totals(organization, periods, await self.totals(organization, periods), places)
+
+    async def in_advance(
+        self, organization: Organization, periods: Sequence[Period], places: Places | None = None
+    ) -> list[Facts]:
+        """The same as far as charges in advance need it: without usage, and without what commitments count."""
+        agreed = await self._place_histories.of(organization.id) if places is None else places
+        without_usage: list[Sequence[UsageTotal]] = [() for _ in periods]
+        return await look_twice(
+            lambda: self._read(organization, periods, without_usage, agreed, with_usage=False),
+            errors=(_StaleReadError,),
+        )
 
     async def totals(self, organization: Organization, periods: Sequence[Period]) -> list[list[UsageTotal]]:
         """The usage totals of each period.
@@ -158,6 +138,8 @@ class FactsReader:
         periods: Sequence[Period],
         totals: Sequence[Sequence[UsageTotal]],
         places: Places,
+        *,
+        with_usage: bool = True,
     ) -> list[Facts]:
         """Raises `_StaleReadError`."""
         agents = await self._agents.all(organization.id)
@@ -169,25 +151,26 @@ class FactsReader:
         def segments_of_agents(span: Span) -> list[Segment]:
             return cut_at_ends(segments(span, histories, models.versions), agent_ends, organization.ended_at)
 
+        def segments_in_places(span: Span) -> list[Segment]:
+            return segments_of_places(span, places, models.plan_versions, organization.ended_at)
+
         def segments_in(span: Span) -> list[Segment]:
-            of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
-            usage = segments_of_plan_usage(span, places, models.plan_versions, histories)
+            of_plans = segments_of_plan_usage(span, places, models.plan_versions, histories) if with_usage else []
             return [
                 *segments_of_agents(span),
-                *of_places,
-                *cut_at_ends(usage, agent_ends, organization.ended_at),
+                *segments_in_places(span),
+                *cut_at_ends(of_plans, agent_ends, organization.ended_at),
             ]
 
         def segments_at(place: str, span: Span) -> list[Segment]:
-            of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
-            return [segment for segment in of_places if segment.place == place]
+            return segments_of_place(place, span, places, models.plan_versions, organization.ended_at)
 
         cycles = await self._cycles(organization, periods, models.agent_recurrences, segments_of_agents)
         at_places = await self._place_cycles(organization, periods, places, models.recurrences, segments_at)
         starts: Mapping[tuple[str, str], datetime] = {}
         if "once" in models.recurrences:
             starts = _first_starts(segments_of_agents, periods)
-            starts |= await self._first_days(organization, periods, segments_in)
+            starts |= await self._first_days(organization, periods, segments_in_places)
         headcounts = await self._headcounts(organization, models.headcounts, agents)
         names = {**models.names, **{agent.id: agent.name for agent in agents}}
         facts = [
@@ -210,7 +193,7 @@ class FactsReader:
             _check_consistent(facts_of_period)
         return facts
 
-    async def _models(self, organization_id: str, model_ids: AbstractSet[str]) -> _Models:
+    async def _models(self, organization_id: str, model_ids: AbstractSet[str]) -> PricedModels:
         versions: dict[str, History[Version]] = {}
         names: dict[str, str] = {}
         for model_id in sorted(model_ids):
@@ -221,7 +204,7 @@ class FactsReader:
             versions[model_id] = version_history(await self._billing_models.versions(model))
             names[model_id] = model.name
         charges = [charge for model in versions.values() for entry in model.entries for charge in entry.value.charges]
-        return _Models(versions, names, charges)
+        return PricedModels(versions, names, charges)
 
     async def _cycles(
         self,
@@ -260,14 +243,20 @@ class FactsReader:
         needed = {recurrence: months for recurrence, months in _MONTHS_OF_CYCLE.items() if recurrence in recurrences}
         if not needed or not periods or not places.fees:
             return [{} for _ in periods]
-        start = min(places.begins_at, periods[0].start)
-        all_around = await self._periods.would_cover(organization, start, periods[-1].end + MORE_THAN_A_YEAR)
+        span = Span(start=periods[0].start, end=periods[-1].end)
+        at_places = await self._plan_cycles.at_places(organization, places, span)
+
+        @cache  # a year is asked for by each of its periods
+        def with_segments(place: str, cycle: PlaceCycle) -> Cycle:
+            segments_in_cycle = segments_at(place, cycle.period)
+            return Cycle(cycle.period, segments_in_cycle, _closes_at(cycle, organization), cycle.uncut)
+
         return [
             {
                 recurrence: [
-                    Cycle(cycle.period, segments_at(place, cycle.period), _closes_at(cycle, organization), cycle.uncut)
-                    for place, history in sorted(places.fees.items())
-                    for cycle in cycles_at(history, months, all_around, period)
+                    with_segments(place, cycle)
+                    for place, cycles in at_places.items()
+                    for cycle in cycles.within(period, months)
                 ]
                 for recurrence, months in needed.items()
             }
@@ -275,14 +264,15 @@ class FactsReader:
         ]
 
     async def _first_days(
-        self, organization: Organization, periods: Sequence[Period], segments_in: Callable[[Span], list[Segment]]
+        self, organization: Organization, periods: Sequence[Period], segments_in_places: Callable[[Span], list[Segment]]
     ) -> dict[tuple[str, str], datetime]:
         """When each plan's billing model first has a day, in any period up to the last of these."""
         if not periods:
             return {}
         created = await self._periods.created(organization.id)
         by_start = {period.start: period for period in [*created, *periods] if period.start <= periods[-1].start}
-        first_days = first_days_of_models((by_start[start], segments_in(by_start[start])) for start in sorted(by_start))
+        in_order = [by_start[start] for start in sorted(by_start)]
+        first_days = first_days_of_models((period, segments_in_places(period)) for period in in_order)
         return {(model_id, POOLED): start for model_id, start in first_days.items()}
 
     async def _headcounts(

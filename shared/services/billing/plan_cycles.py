@@ -1,25 +1,38 @@
 """Plan cycles: the month, quarter or year of a place's plan, and where an organization's months begin."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from cachetools import LRUCache
 
 from shared.domain.kernel.histories import MINIMUM_LEAD, Entry, History
 from shared.domain.periods.periods import MORE_THAN_A_YEAR, QUARTER, YEAR, Calendar, Period, Span
 from shared.domain.pricing.charges.charge import Recurrence
-from shared.domain.pricing.cycles import PlaceCycle, cycles_at
+from shared.domain.pricing.cycles import PlaceCycle, PlaceCycles
 from shared.domain.pricing.places import Places, Terms
 from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.tenancy.organizations import Organization
 from shared.services.periods.periods import Periods
 
+MAXIMUM_KEPT = 200
+"""Histories whose cycles are kept."""
 _MONTHS: Mapping[str, int] = {"quarter": QUARTER, "year": YEAR}
 _INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    history: History[Terms]
+    cycles: PlaceCycles
 
 
 class PlanCycles:
     def __init__(self, periods: Periods) -> None:
         self._periods = periods
+        self._found = LRUCache[int, _Found](MAXIMUM_KEPT)
+        """By the identity of a history. All of it decides where cycles begin, and it is asked again and again."""
 
     async def of(
         self, organization: Organization, entries: tuple[Entry[Terms], ...], terms: Terms, moment: datetime
@@ -30,7 +43,8 @@ class PlanCycles:
         """
         months = _MONTHS.get(terms.interval)
         if months is not None and entries:
-            cycles = await self._at(organization, History(entries=entries), months, moment, moment + _INSTANT)
+            history, span = History[Terms](entries=entries), Span(start=moment, end=moment + _INSTANT)
+            cycles = PlaceCycles(history, await self._periods_of(organization, history, span)).within(span, months)
             if cycles:
                 return cycles[0].period
         return await self._periods.would_contain(organization, moment)
@@ -44,7 +58,8 @@ class PlanCycles:
         """
         months = _MONTHS.get(interval)
         if months is not None:
-            return await self._at(organization, history, months, span.start, span.end)
+            periods = await self._periods_of(organization, history, span)
+            return self._of_history(history, periods).within(span, months)
         periods = await self._periods.would_cover(organization, span.start, span.end)
         overlapping = [period for period in periods if period.start < span.end and span.start < period.end]
         return [PlaceCycle(period, period.whole, number=0) for period in overlapping]
@@ -53,21 +68,38 @@ class PlanCycles:
         self, organization: Organization, places: Places, recurrences: Iterable[Recurrence], span: Span
     ) -> list[tuple[datetime, str]]:
         """When a quarter or year followed another one after a span's start and by its end, with its place."""
+        lengths = [_MONTHS[recurrence] for recurrence in recurrences if recurrence in _MONTHS]
+        if not lengths:
+            return []
+        up_to_end = Span(start=span.start, end=span.end + _INSTANT)
+        at_places = await self.at_places(organization, places, up_to_end)
         found: set[tuple[datetime, str]] = set()
-        for months in (_MONTHS[recurrence] for recurrence in recurrences if recurrence in _MONTHS):
-            for place, history in places.fees.items():
-                cycles = await self._at(organization, history, months, span.start, span.end + _INSTANT)
-                found |= {
-                    (cycle.period.start, place) for cycle in cycles if cycle.number and span.start < cycle.period.start
-                }
+        for place, cycles_at_place in at_places.items():
+            for months in lengths:
+                starts = {cycle.period.start for cycle in cycles_at_place.within(up_to_end, months) if cycle.number}
+                found |= {(start, place) for start in starts if span.start < start}
         return sorted(found)
 
-    async def _at(
-        self, organization: Organization, history: History[Terms], months: int, start: datetime, end: datetime
-    ) -> list[PlaceCycle]:
-        first = min(start, history.entries[0].effective_from)
-        periods = await self._periods.would_cover(organization, first, end + MORE_THAN_A_YEAR)
-        return cycles_at(history, months, periods, Span(start=start, end=end))
+    async def at_places(self, organization: Organization, places: Places, span: Span) -> dict[str, PlaceCycles]:
+        """The cycles of all places, in their order, at least within a span. There has to be one.
+
+        Changes nothing.
+        """
+        first = min(places.begins_at, span.start)
+        periods = await self._periods.would_cover(organization, first, span.end + MORE_THAN_A_YEAR)
+        return {place: self._of_history(history, periods) for place, history in sorted(places.fees.items())}
+
+    def _of_history(self, history: History[Terms], periods: Sequence[Period]) -> PlaceCycles:
+        """As they were found before, where that was for the same history."""
+        found = self._found.get(id(history))
+        if found is None or found.history is not history or not found.cycles.go_by(periods):
+            found = self._found[id(history)] = _Found(history, PlaceCycles(history, periods))
+        return found.cycles
+
+    async def _periods_of(self, organization: Organization, history: History[Terms], span: Span) -> list[Period]:
+        """All periods from a history's beginning to more than a year after a span."""
+        first = min(span.start, history.entries[0].effective_from)
+        return await self._periods.would_cover(organization, first, span.end + MORE_THAN_A_YEAR)
 
     async def with_months_from(self, organization: Organization, moment: datetime, now: datetime) -> Organization:
         """With billing months that begin on the local day of a moment, from the end of what is created on.

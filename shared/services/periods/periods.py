@@ -23,9 +23,11 @@ from shared.domain.periods.periods import (
 from shared.domain.periods.settlements import POSTPAID, Settlement
 from shared.domain.pricing.treatments import Restatement
 from shared.domain.tenancy.organizations import Organization
-from shared.services.storage import Operation, Records, Store, Stored, creating, retry_lost_races
+from shared.services.storage import KeptRecords, Operation, Store, Stored, creating, retry_lost_races
 
 MAXIMUM_CACHED = 10_000
+MAXIMUM_KEPT = 1000
+"""Versions of items that stay as they were read: invoicing an organization reads all of its own several times."""
 _INDEX = "periods"
 _PERIODS_PER_BATCH = 90
 
@@ -119,8 +121,8 @@ def period_id(start: datetime) -> str:
 
 class Periods:
     def __init__(self, store: Store) -> None:
-        self._items = Records(store, INVOICES, PeriodItem)
-        self._indexes = Records(store, INVOICES, PeriodIndex)
+        self._items = KeptRecords(store, INVOICES, PeriodItem, MAXIMUM_KEPT)
+        self._indexes = KeptRecords(store, INVOICES, PeriodIndex, MAXIMUM_KEPT)
         self._created = LRUCache[str, list[Period]](MAXIMUM_CACHED)
         """By organization. What was created never changes, so a remembered index is only ever too short."""
         self._payers = LRUCache[str, str](MAXIMUM_CACHED)

@@ -14,8 +14,10 @@ from shared.domain.pricing.plan_grants import PlanGrant
 from shared.domain.tenancy.entitlements import Entitlements, PlaceEntitlements
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.plans import Plans
-from shared.services.storage import Operation, Records, Store, Stored
+from shared.services.storage import KeptRecords, Operation, Store, Stored
 
+MAXIMUM_KEPT = 100
+"""Versions of places that stay as they were read: invoicing an organization reads its own several times."""
 _ID = Places().id
 
 
@@ -31,7 +33,7 @@ class PlanPrices:
 
 class PlaceHistories:
     def __init__(self, store: Store, plans: Plans, billing_models: BillingModels) -> None:
-        self._places = Records(store, TENANTS, Places)
+        self._places = KeptRecords(store, TENANTS, Places, MAXIMUM_KEPT)
         self._plans = plans
         self._billing_models = billing_models
 
@@ -56,13 +58,11 @@ class PlaceHistories:
         """What prices all plans that were, are or will be at the places. Raises `UnavailableError`."""
         versions: dict[str, Version] = {}
         names: dict[str, str] = {}
-        for history in places.fees.values():
-            for entry in history.entries:
-                terms = entry.value
-                if terms.charges_id not in versions:
-                    versions[terms.charges_id] = await self._charges(terms.charges_id)
-                plan_version = await self._plans.version(terms.plan_version_id)
-                names[versions[terms.charges_id].model_id] = plan_version.name
+        for charges_id, plan_version_id in _newest_last(places):
+            if charges_id not in versions:
+                versions[charges_id] = await self._charges(charges_id)
+            plan_version = await self._plans.version(plan_version_id)
+            names[versions[charges_id].model_id] = plan_version.name
         for usage in places.usage.values():
             for version_id in {entry.value.charges_id for entry in usage.entries} - {None, *versions}:
                 if version_id is not None:
@@ -107,3 +107,14 @@ class PlaceHistories:
         if version is None:
             raise UnavailableError("The version of a plan's billing model cannot be read yet")
         return version
+
+
+def _newest_last(places: Places) -> list[tuple[str, str]]:
+    """Each version of prices with each version of a plan that it prices, in the order in which they came last."""
+    ordered: dict[tuple[str, str], None] = {}
+    for history in places.fees.values():
+        for entry in history.entries:
+            versions = (entry.value.charges_id, entry.value.plan_version_id)
+            ordered.pop(versions, None)
+            ordered[versions] = None
+    return [*ordered]

@@ -10,6 +10,7 @@ from shared.ports.store import (
     Store,
 )
 from shared.services.storage.claims import Claim, UniqueField, name_claim
+from shared.services.storage.kept_records import KeptRecords
 from shared.services.storage.operations import creating, deleting, noting, putting, replacing
 from shared.services.storage.outbox import Outbox, OutboxEntry, Sender
 from shared.services.storage.owners import OPERATOR, Owners
@@ -29,6 +30,7 @@ __all__ = [
     "Between",
     "Claim",
     "Document",
+    "KeptRecords",
     "Operation",
     "Outbox",
     "OutboxEntry",

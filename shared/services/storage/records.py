@@ -94,7 +94,7 @@ class Records(Generic[E]):
         if self._prefix is not None and not is_id(entity_id, self._prefix):
             return None
         item = await self._store.get(self._container, partition, entity_id)
-        return self._read(item) if item is not None and self._is_ours(item) else None
+        return self._read(partition, item) if item is not None and self._is_ours(item) else None
 
     async def get(self, partition: str, entity_id: str, if_match: str | None = None) -> Stored[E]:
         """Raises `NotFoundError`, and `PreconditionFailedError` for another version than the one named."""
@@ -117,7 +117,7 @@ class Records(Generic[E]):
         stored: dict[str, Stored[E]] = {}
         for start in range(0, len(wanted), MAXIMUM_PAGE):
             items = await self._store.get_many(self._container, partition, wanted[start : start + MAXIMUM_PAGE])
-            stored |= {entity_id: self._read(item) for entity_id, item in items.items() if self._is_ours(item)}
+            stored |= {id_: self._read(partition, item) for id_, item in items.items() if self._is_ours(item)}
         return stored
 
     async def page(  # noqa: PLR0913  the parts of a query
@@ -143,12 +143,12 @@ class Records(Generic[E]):
             limit=limit,
             cursor=cursor,
         )
-        return Page([self._read(item) for item in page.items], page.cursor)
+        return Page([self._read(partition, item) for item in page.items], page.cursor)
 
     async def all(self, partition: str, *, equals: Mapping[str, str] | None = None) -> AsyncIterator[Stored[E]]:
         """Every one in the partition, read page by page."""
         async for item in every_item(self._store, self._container, partition, self._model.kind, equals=equals):
-            yield self._read(item)
+            yield self._read(partition, item)
 
     # Writing
 
@@ -336,7 +336,7 @@ class Records(Generic[E]):
     def _is_ours(self, item: Item) -> bool:
         return bool(item.document["kind"] == self._model.kind)
 
-    def _read(self, item: Item) -> Stored[E]:
+    def _read(self, partition: str, item: Item) -> Stored[E]:  # noqa: ARG002  those that keep what was read need it
         return Stored(self._model.read(item.document), item.etag)
 
     def _unreadable(self) -> UnavailableError:

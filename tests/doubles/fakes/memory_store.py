@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from shared.containers import ALWAYS_INDEXED, CONTAINERS
 from shared.domain.kernel.errors import MalformedError
 from shared.ports.store import (
@@ -33,7 +35,7 @@ class _Kept:
     fields: Mapping[str, Any]
 
     def item(self) -> Item:
-        return Item(json.loads(self.text), self.etag)
+        return Item(msgspec.json.decode(self.text), self.etag)
 
 
 class MemoryStore(BatchedWrites):
@@ -89,11 +91,12 @@ class MemoryStore(BatchedWrites):
         paths = {*(equals or {}), order_by, *([between.path] if between else [])} - {"id"}
         if not paths <= {*CONTAINERS[container].indexed, *ALWAYS_INDEXED}:
             raise AssertionError(f"{sorted(paths)} are not all indexed in {container}")
-        wanted = {"kind": kind, **(equals or {})}
+        wanted = [*(equals or {}).items()]
+        of_kind = [kept for kept in self._partition(container, pk).values() if kept.fields.get("kind") == kind]
         found = [
             kept
-            for kept in self._partition(container, pk).values()
-            if all(kept.fields.get(path) == value for path, value in wanted.items()) and _lies(kept, between)
+            for kept in of_kind
+            if all(kept.fields.get(path) == value for path, value in wanted) and _lies(kept, between)
         ]
         found.sort(key=lambda kept: _place(kept, order_by), reverse=descending)
         if cursor is not None:
@@ -113,7 +116,7 @@ class MemoryStore(BatchedWrites):
             for (name, pk), partition in self._partitions.items()
             if name == container
             for kept in partition.values()
-            if kept.fields.get("due_at", before) < before
+            if "due_at" in kept.fields and kept.fields["due_at"] < before
         ]
         found.sort(key=lambda entry: entry[:2])
         return [(pk, kept.item()) for _, pk, kept in found[:limit]]

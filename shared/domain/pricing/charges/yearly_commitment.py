@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from shared.domain.kernel.money import NonNegativeAmount
@@ -28,6 +29,10 @@ class YearlyCommitment(Value):
     """The keys of the charges that count, over all agents."""
 
     def as_charge(self) -> "CommitmentCharge":
+        return self._charge
+
+    @cached_property
+    def _charge(self) -> "CommitmentCharge":
         return CommitmentCharge(key=self.key, type="commitment", amount=self.amount, charges=self.charges)
 
 
