@@ -106,9 +106,10 @@ class Dunning:
         if invoice.payable_by is None:
             return
         due = reminders_due(organization.settings.reminder_days, invoice.payable_by, invoice.reminded, now)
-        after = invoice.changed(status=invoice.open_status(now), reminded=(*invoice.reminded, *due))
-        if after == invoice:
+        status = invoice.open_status(now)
+        if status == invoice.status and not due:
             return
+        after = invoice.changed(status=status, reminded=(*invoice.reminded, *due))
         is_timely = bool(due) and now < invoice.payable_by + timedelta(days=due[-1]) + NEVER_LATER_BY
         entries = self._mail_entries(organization, after, due[-1], now) if is_timely else []
         operations = [replacing(stored, after), *map(putting, entries)]
@@ -137,11 +138,14 @@ class Dunning:
 
     async def _restrict_or_lift(self, organization: Organization) -> None:
         """Bring the organization to what its overdue invoices say. One that is restricted is looked at once more."""
+        is_restricted = organization.restricted_since is not None
         if await self._is_to_be_restricted(organization):
             await self._set(organization.id, restricted=True)
             if await self._is_to_be_restricted(organization):
                 return
-        await self._set(organization.id, restricted=False)
+            is_restricted = True
+        if is_restricted:
+            await self._set(organization.id, restricted=False)
 
     async def _is_to_be_restricted(self, organization: Organization) -> bool:
         after = organization.settings.restricted_after_days
