@@ -20,6 +20,7 @@ _DAY = timedelta(days=1)
 _LEAD = timedelta(minutes=10)
 _THREE_DAYS = timedelta(days=3)
 _AHEAD = timedelta(days=400)
+_AT_THE_CLOSE = ("setup", "support", "calls", "deals", "committed")
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -29,7 +30,7 @@ class Priced:
     setup fee.
 
     `support` is a fee by the year in arrears, `call` the price of a unit of usage beyond the `included` ones, with a
-    `minimum` by the month.
+    `minimum` by the month, and `deal` that of an outcome.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Priced:
     minimum: int = 0
     committed: int = 0
     """What its units of usage and its seats come to in a year at least."""
+    deal: Fraction = Fraction(0)
 
     def by_cycle(self) -> Iterator[tuple[str, Fraction, int, bool]]:
         """The charge, amount, months and whether in advance, of fees by quarter and year."""
@@ -68,11 +70,22 @@ PLANS = (
         call=Fraction("0.25"),
         included=300,
         committed=4000,
+        deal=Fraction(17),
     ),
-    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12, call=Fraction("0.5"), minimum=25),
+    Priced(
+        "huge",
+        "base",
+        Fraction(293),
+        Fraction(7),
+        Fraction(50),
+        12,
+        call=Fraction("0.5"),
+        minimum=25,
+        deal=Fraction("3.25"),
+    ),
     Priced("annual", "base", Fraction(1201), Fraction(5), interval="year"),
     Priced("quarterly", "base", Fraction(301), interval="quarter", anchor="calendar", support=Fraction(113)),
-    Priced("extra", "extra", Fraction(19), trial_days=5, then="canceled", call=Fraction("0.125")),
+    Priced("extra", "extra", Fraction(19), trial_days=5, then="canceled", call=Fraction("0.125"), deal=Fraction(2)),
     Priced("vault", "vault", Fraction(211), setup=Fraction(3), interval="year"),
 )
 BY_KEY = {plan.key: plan for plan in PLANS}
@@ -97,6 +110,15 @@ class Agreed:
     @property
     def is_paid(self) -> bool:
         return self.plan is not None and self.has_plan and not self.plan.startswith("trial:")
+
+
+@dataclass
+class Deal:
+    """An outcome, which counts unless it is reversed, whenever that happens."""
+
+    id: str
+    time: datetime
+    is_reversed: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +164,7 @@ class Cycle:
     number: int
 
 
+@lru_cache(8192)
 def midnight(day: date, timezone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
 
@@ -169,6 +192,11 @@ def months_later(day: date, months: int, of_month: int | None = None) -> date:
     return first.replace(day=min(wanted, last.day))
 
 
+def _begun_by(moment: datetime, months: Sequence[Month]) -> int:
+    """How many of the months."""
+    return bisect_right(months, moment, key=lambda month: month.start)
+
+
 @dataclass
 class FeeOracle:
     """What was agreed on by place, the seats, and the organization's calendars: (since, timezone, day of the month)."""
@@ -184,8 +212,16 @@ class FeeOracle:
     """By place: from when on which plan prices usage."""
     calls: list[tuple[datetime, int]] = field(default_factory=list)
     """The units of each event."""
+    deals: list[Deal] = field(default_factory=list)
     agents: list[datetime] = field(default_factory=list)
     """When each agent was created."""
+
+    _months: list[Month] = field(default_factory=list)
+    _months_by: tuple[tuple[datetime, str, int], ...] = ()
+    """The calendars by which `_months` were found."""
+    _cycles: dict[object, list[Cycle]] = field(default_factory=dict)
+    """By all that they depend on."""
+    _anchors: dict[object, list[tuple[Day, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.calendars = self.calendars or [(datetime(1, 1, 1, tzinfo=UTC), self.timezone, 1)]
@@ -250,7 +286,8 @@ class FeeOracle:
         self.seats = [entry for entry in self.seats if entry[0] <= now] + [(start, number)]
 
     def seats_at(self, moment: datetime) -> int:
-        return ([0] + [number for begun, number in self.seats if begun <= moment])[-1]
+        begun = bisect_right(self.seats, moment, key=lambda entry: entry[0])
+        return self.seats[begun - 1][1] if begun else 0
 
     def move_months(self, now: datetime, *, timezone: str | None = None, day: int | None = None) -> None:
         """From the end of the month on that goes on in ten minutes."""
@@ -267,7 +304,18 @@ class FeeOracle:
     # Months and cycles
 
     def months(self, until: datetime) -> list[Month]:
-        """From that of `START` on."""
+        """From that of `START` on. They are found once for the same calendars."""
+        if self._months_by != tuple(self.calendars):
+            self._months, self._months_by = [], tuple(self.calendars)
+        start = self._months[-1].end if self._months else self._first_start()
+        while start <= until:
+            _, timezone, day = [entry for entry in self.calendars if entry[0] <= start][-1]
+            month = self._month_from(start, timezone, day)
+            self._months.append(month)
+            start = month.end
+        return self._months[: _begun_by(until, self._months)]
+
+    def _first_start(self) -> datetime:
         _, timezone, day = self.calendars[0]
         local = START.astimezone(ZoneInfo(timezone)).date()
         first = next(
@@ -275,13 +323,7 @@ class FeeOracle:
             for back in (0, 1)
             if midnight(months_later(local.replace(day=1) - _DAY * back, 0, day), timezone) <= START
         )
-        start, months = midnight(first, timezone), []
-        while start <= until:
-            _, timezone, day = [entry for entry in self.calendars if entry[0] <= start][-1]
-            month = self._month_from(start, timezone, day)
-            months.append(month)
-            start = month.end
-        return months
+        return midnight(first, timezone)
 
     def _month_from(self, start: datetime, timezone: str, day: int) -> Month:
         boundary = months_later(start.astimezone(ZoneInfo(timezone)).date().replace(day=1), 0, day)
@@ -296,7 +338,7 @@ class FeeOracle:
         return Month(start, end, timezone, whole)
 
     def month_of(self, moment: datetime) -> Month:
-        return next(month for month in self.months(moment) if month.start <= moment < month.end)
+        return self.months(moment)[-1]
 
     def owners(self, place: str, days: Sequence[Day]) -> list[Agreed | None]:
         """The last plan in force on each day."""
@@ -324,6 +366,28 @@ class FeeOracle:
     def cycles(self, place: str, months: int, until: datetime) -> list[Cycle]:
         """All quarters or years of a place that begin by then, each cut where the next one begins."""
         months_around = self.months(until + _AHEAD)
+        begun = months_around[: _begun_by(until, months_around)]
+        known = (place, months, *self._agreed_by(place), len(months_around), len(begun))
+        if known not in self._cycles:
+            self._cycles[known] = []
+            anchors = self._anchors_of(place, months_around)
+            for index, (day, kind) in enumerate(anchors):
+                cut = anchors[index + 1][0].start if index + 1 < len(anchors) else None
+                self._cycles[known] += self._from_anchor(day, kind, months, cut, begun)
+        return self._cycles[known]
+
+    def _agreed_by(self, place: str) -> tuple[object, ...]:
+        """What the cycles of a place depend on."""
+        return tuple(self.agreed[place]), tuple(self.calendars)
+
+    def _anchors_of(self, place: str, months_around: Sequence[Month]) -> list[tuple[Day, str]]:
+        """The days from which the cycles of a place are counted, and how."""
+        known = (place, *self._agreed_by(place), len(months_around))
+        if known not in self._anchors:
+            self._anchors[known] = self._found_anchors(place, months_around)
+        return self._anchors[known]
+
+    def _found_anchors(self, place: str, months_around: Sequence[Month]) -> list[tuple[Day, str]]:
         days = [day for month in months_around for day in days_between(month.start, month.end, month.timezone)]
         owned = self.owners(place, days)
         taken: set[int] = set()
@@ -342,13 +406,7 @@ class FeeOracle:
             if previous is None or is_other or was_empty or (entry.resets and entry is not previous):
                 anchors.append((day, plan.anchor))
             previous, was_empty = entry, False
-        cycles: list[Cycle] = []
-        for index, (day, kind) in enumerate(anchors):
-            cut = anchors[index + 1][0].start if index + 1 < len(anchors) else None
-            cycles += self._from_anchor(
-                day, kind, months, cut, [month for month in months_around if month.start <= until]
-            )
-        return cycles
+        return anchors
 
     def _from_anchor(
         self, day: Day, kind: str, months: int, cut: datetime | None, periods: Sequence[Month]
@@ -392,6 +450,7 @@ class FeeOracle:
                     self._add_cycle(place, length, cycle, months, exact, begun)
             for month in months:
                 self._add_calls(place, month, exact)
+                self._add_deals(place, month, exact)
         for place in list(self.agreed):
             for cycle in self.cycles(place, 12, now):
                 self._add_commitments(place, cycle, months, exact)
@@ -400,25 +459,24 @@ class FeeOracle:
         return {
             key: amount
             for key, amount in rounded.items()
-            if amount
-            and not (
-                key[0] == open_month and (key[2] in ("setup", "support", "calls", "committed") or begun[key] > now)
-            )
+            if amount and not (key[0] == open_month and (key[2] in _AT_THE_CLOSE or begun[key] > now))
         }
 
     def _add_month(self, place: str, month: Month, exact: dict[Key, Fraction], begun: dict[Key, datetime]) -> None:
         days = days_between(month.start, month.end, month.timezone)
+        alike: dict[tuple[Agreed, int, int], list[Day]] = defaultdict(list)
         for day, entry in zip(days, self.owners(place, days), strict=True):
-            if entry is None or not entry.is_paid:
-                continue
+            if entry is not None and entry.is_paid:
+                agents = sum(created < day.end for created in self.agents)
+                alike[entry, self.seats_at(day.end - _INSTANT), agents].append(day)
+        for (entry, seats, agents), of_these in alike.items():
             plan = BY_KEY[entry.plan or ""]
-            name, share = month.name, Fraction(1, month.whole)
-            agents = sum(created < day.end for created in self.agents)
-            monthly = [("seats", plan.seat * self.seats_at(day.end - _INSTANT)), ("agents", plan.agent * agents)]
+            name, share = month.name, Fraction(len(of_these), month.whole)
+            monthly = [("seats", plan.seat * seats), ("agents", plan.agent * agents)]
             if plan.interval == "month":
                 monthly.append(("fee", plan.fee * entry.quantity))
             for charge, amount in monthly:
-                begun.setdefault((name, plan.key, charge), day.start)
+                begun.setdefault((name, plan.key, charge), of_these[0].start)
                 exact[name, plan.key, charge] += amount * share
             if plan.setup and not any(key[1:] == (plan.key, "setup") for key in exact):
                 exact[name, plan.key, "setup"] += plan.setup * entry.quantity
@@ -433,16 +491,18 @@ class FeeOracle:
         begun: dict[Key, datetime],
     ) -> None:
         days = days_between(cycle.start, cycle.end, cycle.timezone)
+        alike: dict[Agreed, list[Day]] = defaultdict(list)
+        for day, entry in zip(days, self.owners(place, days), strict=True):
+            if entry is not None and entry.is_paid:
+                alike[entry].append(day)
         amounts: dict[tuple[str, str, bool], Fraction] = defaultdict(Fraction)
         first: dict[tuple[str, str, bool], tuple[datetime, datetime]] = {}
-        for day, entry in zip(days, self.owners(place, days), strict=True):
-            if entry is None or not entry.is_paid:
-                continue
+        for entry, of_these in alike.items():
             for charge, amount, months_of_charge, is_advance in BY_KEY[entry.plan or ""].by_cycle():
                 if months_of_charge == length:
                     line = (entry.plan or "", charge, is_advance)
-                    amounts[line] += amount * entry.quantity / cycle.whole
-                    first.setdefault(line, (max(entry.moment, cycle.start), day.start))
+                    amounts[line] += amount * entry.quantity * Fraction(len(of_these), cycle.whole)
+                    first.setdefault(line, (max(entry.moment, cycle.start), of_these[0].start))
         for (plan, charge, is_advance), amount in amounts.items():
             belongs, day_start = first[plan, charge, is_advance]
             belongs = belongs if is_advance else cycle.end - _INSTANT
@@ -464,16 +524,34 @@ class FeeOracle:
             price = line.plan.call * max(Fraction(0), line.units - line.included)
             exact[month.name, line.plan.key, "calls"] += max(price, line.minimum)
 
+    def _add_deals(self, place: str, month: Month, exact: dict[Key, Fraction]) -> None:
+        """Those that are not reversed, in the times in which a plan prices usage."""
+        deals = [deal.time for deal in self.deals if not deal.is_reversed and month.start <= deal.time < month.end]
+        for plan in (plan for plan in PLANS if deals and plan.place == place and plan.deal):
+            times = self._times(plan, month)
+            number = sum(any(start <= at < end for start, end in times) for at in deals)
+            exact[month.name, plan.key, "deals"] += plan.deal * number
+
+    def _times(self, plan: Priced, month: Month) -> list[tuple[datetime, datetime]]:
+        """When a plan prices usage in a month."""
+        return [
+            (max(start, month.start), min(end, month.end))
+            for (start, name), (end, _) in pairwise([*self.usage[plan.place], (month.end, None)])
+            if name == plan.key and start < min(end, month.end) and end > month.start
+        ]
+
     def _add_commitments(self, place: str, cycle: Cycle, months: Sequence[Month], exact: dict[Key, Fraction]) -> None:
         """What is missing at the end of a year, in the month with its last day."""
         closing = [month for month in months if month.start < cycle.end <= month.end]
+        if not closing:
+            return
         parts: dict[str, Fraction] = defaultdict(Fraction)
         days = days_between(cycle.start, cycle.end, cycle.timezone)
         for entry in self.owners(place, days):
             if entry is not None and entry.is_paid and BY_KEY[entry.plan or ""].committed:
                 parts[entry.plan or ""] += Fraction(BY_KEY[entry.plan or ""].committed, cycle.whole)
-        counted = [month for month in months if self._first_paid(place, month, cycle)]
-        for plan, part in parts.items() if closing else ():
+        counted = [month for month in months if self._first_paid(place, month, cycle)] if parts else []
+        for plan, part in parts.items():
             due = sum(
                 self.rounded(exact.get((month.name, plan, charge), Fraction(0)))
                 for month in counted
@@ -492,19 +570,15 @@ class FeeOracle:
     def _lines(self, place: str, month: Month) -> Iterator["CallLine"]:
         days = days_between(month.start, month.end, month.timezone)
         owned = [(day, entry) for day, entry in zip(days, self.owners(place, days), strict=True) if entry is not None]
-        usage = self.usage[place]
+        calls = [(at, units) for at, units in self.calls if month.start <= at < month.end]
         for plan in (plan for plan in PLANS if plan.place == place and plan.call):
             of_plan = [(day, entry) for day, entry in owned if entry.plan == plan.key]
-            times = [
-                (max(start, month.start), min(end, month.end))
-                for (start, name), (end, _) in pairwise([*usage, (month.end, None)])
-                if name == plan.key and start < min(end, month.end) and end > month.start
-            ]
+            times = self._times(plan, month)
             starts = [start for start, _ in times] + [max(entry.moment, month.start) for _, entry in of_plan]
             if not starts:
                 continue
             share = Fraction(len(of_plan), month.whole)
-            units = sum(units for at, units in self.calls if any(start <= at < end for start, end in times))
+            units = sum(units for at, units in calls if any(start <= at < end for start, end in times))
             ends = [self._end_of(place, entry) for _, entry in of_plan]
             yield CallLine(
                 plan,

@@ -8,17 +8,20 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.bootstrap import Application, Ports
 from shared.containers import INVOICES
+from shared.domain.access.identity import Permission, Principal
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.kernel.errors import ConflictError, UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.plans import PlanDraft, Trial
+from shared.domain.usage.events import event_key
+from shared.domain.usage.outcomes import Outcome, outcome_id
 from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import Task
 from shared.services.billing.subscription_commands import (
@@ -39,13 +42,14 @@ from tests.doubles.fakes.faulty_store import QUIET, Faults, FaultyStore
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.billing_world import NoSecrets
-from tests.doubles.worlds.fee_oracle import BY_KEY, PLANS, START, Agreed, FeeOracle, Key, Priced
+from tests.doubles.worlds.billing_world import SOURCE, NoSecrets
+from tests.doubles.worlds.fee_oracle import BY_KEY, PLANS, START, Agreed, Deal, FeeOracle, Key, Priced
 
 T = TypeVar("T")
 TIMEZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland")
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
 MAXIMUM_AGENTS = 5
+OPERATOR = Principal("usr_1", None, frozenset(Permission))
 NOT_DONE = (UnavailableError, asyncio.CancelledError, ConflictError)
 
 
@@ -73,6 +77,10 @@ class Subscribed:
         self.previewed: list[list[Line]] | None = None
         """What a preview said of the last period's documents; None where more was to come."""
         self._commands = 0
+        self._luck = Random(seed + 2)
+        """Of deals, beside which all else happens as without them."""
+        self._lines: dict[str, list[Line]] = {}
+        """By issued document."""
 
     def _host(self, store: object) -> Application:
         ports = Ports(store=store, queue=self.queue, clock=self.clock, secrets=NoSecrets())  # type: ignore[arg-type]  either store
@@ -129,6 +137,7 @@ class Subscribed:
                 self.oracle.follow(self.clock.now())
             for _ in range(self.chance.randrange(3)):
                 await self._use()
+            await self._luck.choice((self._close_deal, self._close_deal, self._reverse_deal))()
             step = timedelta(minutes=self.chance.choice((1, 60, 7 * 60, 26 * 60, 9 * 24 * 60)))
             await self.pass_until(self.clock.now() + step)
         self._faulty.faults = QUIET
@@ -211,19 +220,53 @@ class Subscribed:
 
     async def _use(self) -> None:
         """An event of some agent that there was at its time, which may be days ago."""
-        now = self.clock.now()
-        time = now - timedelta(minutes=self.chance.choice((0, 1, 9, 60, 6 * 24 * 60)))
-        agents = [index for index, created in enumerate(self.oracle.agents) if created <= time] or [0]
+        time = self._recently(self.chance)
         units = self.chance.randrange(1, 90)
+        agent = self._agent_at(time, self.chance)
+        await self._report(f"event-{len(self.oracle.calls)}", "call", agent, time, {"quantity": units})
+        self.oracle.calls.append((time, units))
+
+    async def _close_deal(self) -> None:
+        """An outcome, which counts as it arrives."""
+        time = self._recently(self._luck)
+        deal = Deal(f"deal-{len(self.oracle.deals)}", time)
+        await self._report(deal.id, "outcome.deal", self._agent_at(time, self._luck), time, {})
+        self.oracle.deals.append(deal)
+
+    async def _reverse_deal(self) -> None:
+        """An outcome of any time, also of a month that is invoiced. What nothing priced cannot be reversed."""
+        if not self.oracle.deals:
+            return
+        deal = self._luck.choice(self.oracle.deals)
+        reversed_id = outcome_id(event_key(self.id, SOURCE, deal.id))
+        organization = await self.observer.organizations.get(self.id)
+
+        async def reverse(host: Application) -> Outcome:
+            decided = await host.outcome_decisions.reverse(organization, reversed_id, "It was a mistake", OPERATOR)
+            if isinstance(decided, UnavailableError):
+                raise decided
+            return (await self.observer.outcomes.find(organization, [reversed_id]))[reversed_id].outcome
+
+        deal.is_reversed = (await self._insisted(reverse)).status == "reversed"
+
+    def _recently(self, chance: Random) -> datetime:
+        return self.clock.now() - timedelta(minutes=chance.choice((0, 1, 9, 60, 6 * 24 * 60)))
+
+    def _agent_at(self, time: datetime, chance: Random) -> str:
+        """One that there was."""
+        agents = [index for index, created in enumerate(self.oracle.agents) if created <= time] or [0]
+        return f"agent-{chance.choice(agents)}"
+
+    async def _report(self, event_id: str, event_type: str, agent: str, time: datetime, data: dict[str, Any]) -> None:
         event = ReportedEvent(
             index=0,
-            id=f"event-{len(self.oracle.calls)}",
-            type="call",
-            agent=f"agent-{self.chance.choice(agents)}",
-            source="test",
+            id=event_id,
+            type=event_type,
+            agent=agent,
+            source=SOURCE,
             time=time,
             run=None,
-            data={"quantity": units},
+            data=data,
             organization_id=self.id,
         )
         accepted = await self._insisted(lambda host: host.events.accept([event], partial=True))
@@ -231,7 +274,6 @@ class Subscribed:
         for sent in self.queue.waiting.pop("usage"):
             delivered = Delivered(sent.body, sent.message_id, sent.correlation_id)
             await self._insisted(lambda host, delivered=delivered: host.metering.meter([delivered]))
-        self.oracle.calls.append((time, units))
 
     async def _withdraw(self, place: str) -> None:
         await self.command(place, Withdraw())
@@ -403,8 +445,14 @@ class Subscribed:
             page = await self.store.query(INVOICES.name, self.id, kind.kind, limit=1000)
             read = [kind.read(item.document) for item in page.items]
             issued = sorted((each for each in read if each.number), key=lambda each: each.number or "")
-            found += [(each, await self.observer.billing_documents.lines(self.id, each)) for each in issued]
+            found += [(each, await self._lines_of(each)) for each in issued]
         return found
+
+    async def _lines_of(self, issued: Invoice | CreditNote) -> list[Line]:
+        """What is issued never changes, so it is read once."""
+        if issued.id not in self._lines:
+            self._lines[issued.id] = await self.observer.billing_documents.lines(self.id, issued)
+        return self._lines[issued.id]
 
     async def billed(self) -> dict[Key, Decimal]:
         """What all documents bill, by line."""
@@ -440,7 +488,15 @@ def charges_of(plan: Priced) -> list[dict[str, object]]:
         "included_units": str(plan.included),
         "minimum": str(plan.minimum),
     }
+    deals = {
+        "key": "deals",
+        "type": "outcome",
+        "meter": {"event_type": "outcome.deal"},
+        "pricing": {"type": "per_unit", "unit_amount": str(float(plan.deal))},
+        "verification": "none",
+    }
     charges = [fee | {"interval": plan.interval}, seats | {"pricing": priced}, setup]
+    charges += [deals] if plan.deal else []
     charges += [support] if plan.support else []
     charges += [agents | {"pricing": per_agent}] if plan.agent else []
     return [*charges, calls] if plan.call else charges
