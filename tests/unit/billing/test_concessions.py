@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.billing import concessions
 from shared.domain.billing.concessions import conceded, goodwill_line, waived_lines
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.invoicing import PeriodBill, billed_lines, differences
@@ -139,6 +140,18 @@ async def test_what_falls_due_less_after_a_waiver_costs_nothing_and_gives_nothin
     issued = [invoice for invoice in await invoices(scene) if invoice.status != "cancelled"]
     entries = (await scene.host.account.accounts.entries(ORGANIZATION, 10, None)).entities
     assert (issued, [entry.entry_kind for entry in entries]) == ([], ["cancellation", "invoice"])
+
+
+def test_a_waiver_is_of_the_total_over_the_positive_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40.00 of 50.00 - 20.00 + 10.00, by 5 to 1. Waiving the positive lines whole would give 60.00 away."""
+    document = [line("a", 5000), line("b", -2000), line("c", 1000)]
+
+    def waived() -> list[tuple[str, str]]:
+        return [(each.key, str(each.amount)) for each in waived_lines(document, "USD")]
+
+    assert waived() == [("a", "33.33"), ("c", "6.67")]
+    monkeypatch.setattr(concessions, "total", lambda amounts: sum(amount for amount in amounts if amount > 0))
+    assert waived() == [("a", "50.00"), ("c", "10.00")]
 
 
 Weights = st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=12).filter(lambda weights: sum(weights) != 0)

@@ -20,6 +20,7 @@ from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.plans import PlanDraft
+from shared.services.billing.cycle_grants import CycleGrants
 from shared.services.billing.subscription_commands import (
     Cancel,
     Change,
@@ -153,6 +154,21 @@ async def test_an_upgrade_brings_the_difference_and_one_undone_the_same_day_leav
     await world.command(Change("large"))
     assert await world.grants() == [("1000", "0"), ("500", "0")]
     assert await world.available() == "1500"
+
+
+async def test_without_taking_back_an_upgrade_that_is_undone_would_leave_credits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    async def not_at_all(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr(CycleGrants, "_take_back", not_at_all)
+    await world.plan("small", "3000")
+    await world.plan("large", "6000")
+    await world.command(Subscribe("small"))
+    await world.command(Change("large"))
+    await world.command(Change("small"))
+    assert await world.available() == "2000"
 
 
 async def test_what_exceeds_the_days_is_taken_from_what_is_free_then_is_debt(world: World):

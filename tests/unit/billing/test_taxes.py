@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.billing import invoicing
 from shared.domain.billing.documents import Invoice
 from shared.domain.billing.invoicing import PeriodBill, billed_lines, compose, differences, total_of
 from shared.domain.billing.tax_ids import TYPES, checked_tax_id
-from shared.domain.billing.tax_settings import TaxId, TaxTerms
+from shared.domain.billing.tax_settings import TaxId, TaxTerms, Treatments
 from shared.domain.billing.taxes import tax_lines_of, taxed
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.ids import named_id
@@ -171,6 +172,29 @@ async def test_a_correction_is_at_the_rate_that_it_corrects() -> None:
     assert [(str(note.total), [str(tax.percent) for tax in note.tax_lines]) for note in notes] == [("-18.45", ["19"])]
 
 
+async def taxed_in_february() -> tuple[str, str]:
+    """The amount and the tax of an agent that ends on 10 February; 16 % hold from the 15th on."""
+    made = await scene()
+    await made.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
+    made.clock.set(datetime(2022, 2, 10, 12, tzinfo=UTC))
+    await made.host.agents.delete(ORGANIZATION, "agt_0", None)
+    await made.host.account.taxes.put_percent(VAT, Decimal(16), date(2022, 2, 15), None)
+    await made.invoiced(datetime(2022, 3, 10, tzinfo=UTC))
+    (tax,) = (await shown(made))[-1]["tax_lines"]
+    return tax["taxable"], tax["amount"]
+
+
+async def test_the_last_day_is_that_of_the_period_however_short_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: 31.00 x 10 / 28 = 11.07; 16 % of it are 1.77, and 19 % would be 2.10."""
+    assert await taxed_in_february() == ("11.07", "1.77")
+
+    def on_the_last_day_of_the_plan(treatments: Treatments, each: Line, timezone: str, _: object = None) -> object:
+        return treatments.at(min(each.period.end, datetime(2022, 2, 10, 12, tzinfo=UTC)), timezone, each.charge)
+
+    monkeypatch.setattr(Treatments, "of", on_the_last_day_of_the_plan)
+    assert await taxed_in_february() == ("11.07", "2.10")
+
+
 async def test_a_restated_period_is_billed_again() -> None:
     made = await scene()
     await made.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
@@ -300,3 +324,10 @@ def test_a_document_below_zero_with_its_tax_is_one_credit_note() -> None:
     assert (composed.invoice, [each.type for each in composed.correction]) == ((), ["activity", "correction"])
     assert composed.totals("USD").credit_note == Decimal("-8.31")
     assert isinstance(Invoice.model_fields["tax_lines"].default, tuple)
+
+
+def test_a_document_is_composed_with_its_tax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its net, the one above would be an invoice below zero."""
+    monkeypatch.setattr(invoicing, "exact_gross", lambda lines: sum(each.amount for each in lines))
+    composed = compose([line("a", 5000, treatment("0")), line("b", -4900, treatment("19"))], "USD")
+    assert composed.totals("USD").invoice == Decimal("-8.31")

@@ -1,12 +1,19 @@
 """Levels: weighted sums over versions and agents (docs/billing.md, "Levels")."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from shared.domain.kernel.times import to_text
+from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.facts import Segment
+from shared.domain.rating import line_segments
+from shared.domain.rating.facts import Facts, Segment
+from shared.domain.rating.rating import rate
 from shared.domain.usage.totals import Totals
 from tests.doubles.worlds.generated_usage import Reported, totals_of
 from tests.doubles.worlds.rated_october import OCTOBER, flat_fee, october, rated, version, whole
@@ -38,6 +45,25 @@ def line(events: list[Reported], *segments: Segment) -> Line:
 def test_a_level_ends_where_its_agent_leaves_the_model() -> None:
     due = line([raised("100", 1)], Segment("a", version(1, memory("1")), OCTOBER.start, october(11)))
     assert due.amount == Decimal("32.26")  # 100 for 10 of 31 days
+
+
+def test_a_level_in_a_rest_of_a_month_divides_by_the_whole_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    """31 from 1 to 13 February, of the month that began on 13 January: 12 of 31 days, not all of 12."""
+    first, last = datetime(2027, 2, 1, tzinfo=UTC), datetime(2027, 2, 13, tzinfo=UTC)
+    rest = Period(start=first, end=last, timezone="UTC", month_start=datetime(2027, 1, 13, tzinfo=UTC))
+    segments = [Segment("a", version(1, memory("1")), first, last)]
+    events = [Reported("a", "memory", to_text(first), "evt_1", {"change": "31"})]
+
+    def due() -> Decimal:
+        (only,) = rate(Facts(rest, "USD", segments, totals_of(segments, events)))
+        return only.amount
+
+    assert due() == 12
+    made = line_segments._line_segment
+    monkeypatch.setattr(
+        line_segments, "_line_segment", lambda *parts: replace(made(*parts), span=Span(start=first, end=last))
+    )
+    assert due() == 31
 
 
 def test_each_version_prices_its_own_time() -> None:
