@@ -89,7 +89,12 @@ class TimeMachine:
         self._process = process
 
     async def at(self, moment: str) -> None:
-        """Set the clock, and wait until everything that is due by then is done."""
+        """Set the clock, and wait until everything that is due by then is done.
+
+        What was sent before is done first: no event waits in a queue while a month passes. An invoice that comes
+        before such an event finds nothing to bill, and the next one is an hour away.
+        """
+        await self.xyra.idle()
         self._process.set_clock(datetime.fromisoformat(moment))
         await self.xyra.idle()
 

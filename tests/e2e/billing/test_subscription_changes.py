@@ -219,6 +219,33 @@ async def test_a_preview_assumes_the_interim_invoices_before_it_and_shows_their_
     assert [line["amount"] for line in closing["lines"]] == ["90.00"]
 
 
+async def test_a_preview_in_mid_period_is_the_invoice_after_grace(time_machine: TimeMachine) -> None:
+    """July's fee in advance, at the plan that is had since the 11th, and 7 calls under the one that was left."""
+    await time_machine.at("2034-06-01T00:00:00Z")
+    organization = await time_machine.xyra.organization(grace_hours=48)
+    await organization.agent()
+    meter = {"event_type": "call", "aggregation": "count"}
+    calls = {"key": "calls", "type": "activity", "scope": "organization", "meter": meter}
+    calls["pricing"] = {"type": "per_unit", "unit_amount": "1.50"}
+    small = await plan(time_machine.xyra, fee("30.00"), calls, name="Small")
+    large = await plan(time_machine.xyra, fee("90.00"), name="Large")
+    made = await subscribe(organization, small)
+    await time_machine.at("2034-06-05T00:00:00Z")
+    event = {"type": "call", "agent": "coder", "time": "2034-06-04T00:00:00Z"}
+    await organization.key.report(*({"id": f"call {number}", **event} for number in range(7)))
+    await time_machine.at("2034-06-11T12:00:00Z")
+    await command(organization, made, "change", plan=large["key"])
+    await time_machine.at("2034-06-15T12:00:00Z")
+    preview = await organization.preview("2034-06")
+    assert lines(preview) == {"Small calls": "10.50", "Large subscription": "90.00"}
+    await time_machine.at("2034-07-03T01:00:00Z")
+    (closing,) = [invoice for invoice in await organization.invoices() if invoice["kind"] == "period"]
+    varying = {"id", "number", "status", "revision", "lines_url", "as_of", "issued_at", "due_at", "finalized_at"}
+    shown, then = ({k: v for k, v in each.items() if k not in varying} for each in (preview, closing))
+    assert shown == then
+    assert closing["total"] == "100.50"
+
+
 async def test_days_are_local_across_a_change_of_clocks(time_machine: TimeMachine) -> None:
     """March 2030 has 31 days in Berlin, one of them of 23 hours; the 31st begins at 22:00 UTC on the 30th."""
     await time_machine.at("2030-02-28T23:00:00Z")
