@@ -1,19 +1,17 @@
 """Credit notes by hand."""
 
-from datetime import date
 from typing import Annotated, Self
 
 import azure.functions as func
 from pydantic import StringConstraints, model_validator
 
 from functions.billing.invoice_answers import CreditNoteAnswer, note_answer
-from functions.billing.invoices import InvoicePath
-from functions.billing.payments import check_invoice_and_key
+from functions.billing.invoices import InvoicePath, find_invoice
 from shared.domain.access.identity import Permission
 from shared.domain.billing.payments import CancelledError
 from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.kernel.validation import Length, refusal
-from shared.http import Call, Query, Reply, Schema, endpoint
+from shared.http import CalendarDate, Call, Query, Reply, Schema, endpoint
 from shared.services.billing.goodwill import GoodwillDraft, LineAmount, Settle
 
 blueprint = func.Blueprint()
@@ -25,7 +23,7 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 class CreditedLine(Schema):
     key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     """The key of the invoice's line."""
-    period: date
+    period: CalendarDate
     """The local start date of the line's period, such as 2026-10-01."""
     amount: NonNegativeAmount
     """How much of it is given back: at most what is left of it."""
@@ -57,13 +55,14 @@ class CreditNoteRequest(Schema):
     path_values=InvoicePath,
     body=CreditNoteRequest,
     answers={201: CreditNoteAnswer},
+    requires_key=True,
+    find=find_invoice,
     errors=(CancelledError,),
     example={"amount": "10.00", "reason": "The outage of 3 November"},
 )
 async def create_credit_note(call: Call[CreditNoteRequest, Query, InvoicePath]) -> Reply:
     invoice_id, body = call.path.invoice_id, call.body
     organization = await call.organization_of(invoice_id)
-    await check_invoice_and_key(call, organization.id, invoice_id)
     lines = [LineAmount(line.key, line.period, line.amount) for line in body.lines or ()]
     draft = GoodwillDraft(body.reason, body.amount, lines, body.settle)
     note = await call.services.account.goodwill.give(organization, call.new_id("cn"), invoice_id, draft)

@@ -49,6 +49,12 @@ class PreviewQuery(Query):
     """A month such as 2026-10 that has begun; by default the open period."""
 
 
+async def find_invoice(call: Call[Any, Any, InvoicePath]) -> None:
+    """Raises `NotFoundError`."""
+    invoice_id = call.path.invoice_id
+    await call.services.billing_documents.invoice(await call.organization_id_of(invoice_id), invoice_id)
+
+
 class InvoiceLinesAnswer(Listed[Line]):
     as_of: datetime | None
     """When the lines of a draft were computed; null once it is finalized, as they stay."""

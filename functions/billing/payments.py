@@ -1,18 +1,17 @@
 """Payments of invoices, and the account of an organization."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import azure.functions as func
 from pydantic import Field, StringConstraints
 
 from functions.billing.invoice_answers import InvoiceAnswer, whole_invoice
-from functions.billing.invoices import InvoicePath
+from functions.billing.invoices import InvoicePath, find_invoice
 from functions.fields import Listed, OrganizationPath
 from shared.domain.access.identity import Permission
 from shared.domain.billing.account import AccountEntry, EntryKind
 from shared.domain.billing.payments import AlreadyPaidError, CancelledError, Payment
-from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.money import NonNegativeAmount, RoundedAmount, round_half_up
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
 from shared.services.billing.invoice_payments import PaymentByHand
@@ -146,13 +145,6 @@ class AccountAnswer(Schema):
     """The `cursor` of the next page; null on the last one."""
 
 
-async def check_invoice_and_key(call: Call[Any, Any, Any], organization_id: str, invoice_id: str) -> None:
-    """Raises `NotFoundError`, which comes first, and `ValidationError` without an idempotency key."""
-    if call.idempotency_key is None:
-        await call.services.billing_documents.invoice(organization_id, invoice_id)
-        raise ValidationError.at("Idempotency-Key", "is required here: moving money has to be safe to repeat")
-
-
 @endpoint(
     blueprint,
     "POST",
@@ -162,13 +154,14 @@ async def check_invoice_and_key(call: Call[Any, Any, Any], organization_id: str,
     path_values=InvoicePath,
     body=PayRequest,
     answers={200: PaidAnswer},
+    requires_key=True,
+    find=find_invoice,
     errors=(AlreadyPaidError, CancelledError),
     example={"manual": {"amount": "49.00", "method": "bank_transfer", "reference": "2026-11-03 ACME"}},
 )
 async def pay_invoice(call: Call[PayRequest, Query, InvoicePath]) -> Reply:
     invoice_id, manual = call.path.invoice_id, call.body.manual
     organization_id = await call.organization_id_of(invoice_id)
-    await check_invoice_and_key(call, organization_id, invoice_id)
     by_hand = PaymentByHand(manual.method, manual.amount, manual.reference, manual.paid_at)
     payment = await call.services.account.payments.pay(organization_id, call.new_id("pay"), invoice_id, by_hand)
     invoice, _ = await call.services.billing_documents.invoice(organization_id, invoice_id)
@@ -184,13 +177,14 @@ async def pay_invoice(call: Call[PayRequest, Query, InvoicePath]) -> Reply:
     path_values=InvoicePath,
     body=ApplyBalanceRequest,
     answers={200: InvoiceAnswer},
+    requires_key=True,
+    find=find_invoice,
     errors=(AlreadyPaidError, CancelledError),
     example={"amount": "10.00"},
 )
 async def apply_balance(call: Call[ApplyBalanceRequest, Query, InvoicePath]) -> Reply:
     invoice_id = call.path.invoice_id
     organization_id = await call.organization_id_of(invoice_id)
-    await check_invoice_and_key(call, organization_id, invoice_id)
     application_id = call.new_id("bal")
     await call.services.account.payments.apply_balance(organization_id, application_id, invoice_id, call.body.amount)
     invoice, etag = await call.services.billing_documents.invoice(organization_id, invoice_id)

@@ -19,7 +19,7 @@ from functions.billing.subscription_answers import (
 from functions.fields import Text
 from shared.domain.access.identity import Permission
 from shared.domain.billing.documents import LINES_SHOWN, Invoice
-from shared.domain.kernel.errors import ForbiddenError, LimitExceededError, ValidationError
+from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
 from shared.domain.pricing.lines import Line
 from shared.http import (
     Call,
@@ -99,7 +99,11 @@ class PauseRequest(Schema):
 
 class CommandQuery(Query):
     preview: bool = False
-    """Whether only to answer what would be invoiced. Nothing is written."""
+    """Whether only to answer what would be invoiced. Nothing is written, and no `Idempotency-Key` is needed."""
+
+    @property
+    def is_preview(self) -> bool:
+        return self.preview
 
 
 class PreviewAnswer(Schema):
@@ -123,18 +127,21 @@ class PreviewAnswer(Schema):
         return cls(invoice=invoice.model_copy(update=shown), note=None, later=[])
 
 
+async def _find_subscription(call: Call[Any, CommandQuery, SubscriptionPath]) -> None:
+    """Raises `NotFoundError`."""
+    subscription_id = call.path.subscription_id
+    await call.services.subscriptions.get(await call.organization_id_of(subscription_id), subscription_id)
+
+
 async def _answer_command(
     call: Call[Any, CommandQuery, SubscriptionPath], command: Command, invoice: InvoiceWhen
 ) -> Reply:
-    """Carry a command out, or preview it. Raises `ValidationError` without an idempotency key."""
+    """Carry a command out, or preview it."""
     subscription_id = call.path.subscription_id
     organization_id = await call.organization_id_of(subscription_id)
     if call.query.preview:
         previewed = await call.services.subscriptions.preview(organization_id, subscription_id, command)
         return Reply(PreviewAnswer.of(previewed))
-    if call.idempotency_key is None:
-        await call.services.subscriptions.get(organization_id, subscription_id)  # 404 comes first
-        raise ValidationError.at("Idempotency-Key", "is required here: a change has to be safe to repeat")
     return Reply(await carried_out(call, organization_id, subscription_id, command, invoice))
 
 
@@ -148,6 +155,8 @@ async def _answer_command(
     query=CommandQuery,
     body=ChangeRequest,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    requires_key=True,
+    find=_find_subscription,
     errors=(LimitExceededError,),
     example={"plan": "professional", "at": "now"},
 )
@@ -174,6 +183,8 @@ async def change_subscription(call: Call[ChangeRequest, CommandQuery, Subscripti
     query=CommandQuery,
     body=CancelRequest,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    requires_key=True,
+    find=_find_subscription,
     example={"at": "period_end"},
 )
 async def cancel_subscription(call: Call[CancelRequest, CommandQuery, SubscriptionPath]) -> Reply:
@@ -198,6 +209,8 @@ async def _check_operator(call: Call[Any, Any, Any]) -> None:
     query=CommandQuery,
     body=PauseRequest,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    requires_key=True,
+    find=_find_subscription,
     authorize=_check_operator,
     example={"at": "now"},
 )
@@ -214,6 +227,8 @@ async def pause_subscription(call: Call[PauseRequest, CommandQuery, Subscription
     path_values=SubscriptionPath,
     query=CommandQuery,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    requires_key=True,
+    find=_find_subscription,
     authorize=_check_operator,
 )
 async def resume_subscription(call: Call[NoBody, CommandQuery, SubscriptionPath]) -> Reply:
@@ -229,6 +244,8 @@ async def resume_subscription(call: Call[NoBody, CommandQuery, SubscriptionPath]
     path_values=SubscriptionPath,
     query=CommandQuery,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    requires_key=True,
+    find=_find_subscription,
 )
 async def withdraw_subscription(call: Call[NoBody, CommandQuery, SubscriptionPath]) -> Reply:
     return await _answer_command(call, Withdraw(), "now")

@@ -13,7 +13,19 @@ from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.pricing.treatments import Restatement, TaxStatus
-from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
+from shared.http import (
+    CalendarDate,
+    Call,
+    ListQuery,
+    NoBody,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    ZonedTime,
+    endpoint,
+)
 from shared.services.billing.taxes import TaxRateDraft
 
 blueprint = func.Blueprint()
@@ -55,14 +67,14 @@ class TaxRateRequest(Schema):
     """Whether prices contain the tax."""
     category: Literal["S", "Z"] = "S"
     """The category of EN 16931: `S` standard or reduced, `Z` zero rate."""
-    start: date | None = Field(default=None, alias="from")
+    start: CalendarDate | None = Field(default=None, alias="from")
     """The first day (UTC) of this percent, which may lie in the past; left out, today."""
 
 
 class PercentRequest(Schema):
     percent: Percent
     """The new percent."""
-    start: date | None = Field(default=None, alias="from")
+    start: CalendarDate | None = Field(default=None, alias="from")
     """The first day of the new percent: today (UTC) or later; left out, today."""
 
 
@@ -112,7 +124,7 @@ class TaxTermsRequest(Schema):
     """What invoices say of an exemption; of a reverse charge in place of the usual words."""
     tax_ids: Annotated[tuple[TaxIdRequest, ...], Length(0, MAXIMUM_IDS)] = ()
     """At most 10."""
-    start: date | None = Field(default=None, alias="from")
+    start: CalendarDate | None = Field(default=None, alias="from")
     """The first local day of these terms: today or later; left out, today."""
 
 

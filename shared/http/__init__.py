@@ -1,5 +1,6 @@
 """Endpoints by declaration: validation, errors, answers and the OpenAPI document all follow from it."""
 
+from shared.domain.kernel.times import CalendarDate, ZonedTime
 from shared.http.bodies import LARGE_BODY, BodyLimit, FormBody, JsonBody, validated
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Projects
 from shared.http.platform import catch_all, endpoint
@@ -18,7 +19,6 @@ from shared.http.schemas import (
     ThingId,
     VerbatimJson,
     VerbatimObject,
-    ZonedTime,
     window,
 )
 from shared.http.tenancy import Call
@@ -28,6 +28,7 @@ __all__ = [
     "LARGE_BODY",
     "Access",
     "BodyLimit",
+    "CalendarDate",
     "Call",
     "Document",
     "Endpoint",

@@ -89,8 +89,12 @@ class Endpoint:
     if_match: IfMatch = IfMatch.NONE
     idempotent: bool = False
     """Whether it looks at the header `Idempotency-Key`."""
+    requires_key: bool = False
+    """Whether that header is required; a preview goes without."""
     keeps_own_keys: bool = False
-    """Whether the header `Idempotency-Key` is required, and its service keeps the key beside what it does."""
+    """Whether it is required, and its service keeps the key beside what it does."""
+    find: Callable[[Any], Awaitable[None]] | None = None
+    """Finds (by a `Call`) what the path names, before a missing key is refused. Raises `NotFoundError`."""
     secret_answer: bool = False
     """Whether the answer shows a credential. It is never kept: the handler says what a repeated request gets."""
     authorize: Callable[[Any], Awaitable[None]] | None = None
@@ -150,6 +154,15 @@ class Endpoint:
         return self.access is Access.PUBLIC
 
     @property
+    def needs_key(self) -> bool:
+        return self.requires_key or self.keeps_own_keys
+
+    @property
+    def looks_at_key(self) -> bool:
+        """Whether it looks at the header `Idempotency-Key` at all."""
+        return self.idempotent or self.needs_key
+
+    @property
     def id_prefixes(self) -> Mapping[str, str]:
         """Name of a path value -> the prefix of its ids, for ids that Xyra makes."""
         return _id_prefixes(self.path_values)
@@ -162,7 +175,7 @@ class Endpoint:
             yield NotFoundError
         if self.body is not None:
             yield from (LengthRequiredError, TooLargeError, UnsupportedMediaTypeError)
-        if self.idempotent or self.keeps_own_keys:
+        if self.looks_at_key:
             yield IdempotencyConflictError
         if self.method != "GET" and not self.public:
             yield ConflictError

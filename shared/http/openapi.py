@@ -311,8 +311,8 @@ def _errors(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> dict[str, Json]:
 def _parameters(endpoint: Endpoint) -> Iterator[Json]:
     yield from _values(endpoint.path_values, "path")
     yield from _values(endpoint.query, "query")
-    if endpoint.idempotent or endpoint.keeps_own_keys:
-        yield {**_IDEMPOTENCY_KEY, "required": endpoint.keeps_own_keys}
+    if endpoint.looks_at_key:
+        yield {**_IDEMPOTENCY_KEY, "required": endpoint.needs_key}
     if endpoint.if_match is not IfMatch.NONE:
         yield {**_IF_MATCH, "required": endpoint.if_match is IfMatch.REQUIRED}
 

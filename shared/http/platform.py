@@ -45,7 +45,9 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     body_limit: BodyLimit = SMALL_BODY,
     if_match: IfMatch | None = None,
     idempotent: bool | None = None,
+    requires_key: bool = False,
     keeps_own_keys: bool = False,
+    find: Callable[[Any], Awaitable[None]] | None = None,
     secret_answer: bool = False,
     authorize: Callable[[Any], Awaitable[None]] | None = None,
     calculates: bool = False,
@@ -87,7 +89,9 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             idempotent=(method == "POST" and isinstance(access, Permission) and not keeps_own_keys)
             if idempotent is None
             else idempotent,
+            requires_key=requires_key,
             keeps_own_keys=keeps_own_keys,
+            find=find,
             secret_answer=secret_answer,
             authorize=authorize,
             calculates=calculates,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -16,21 +15,9 @@ from pydantic_core import CoreSchema
 from shared import json
 from shared.domain.kernel.errors import MalformedError
 from shared.domain.kernel.ids import id_pattern
-from shared.domain.kernel.times import Time
-from shared.domain.kernel.validation_messages import ISO_TIME
 from shared.domain.kernel.value import DescribedModel
 
 MAXIMUM_PATH_VALUE = 256
-
-
-def _iso_text(value: object) -> object:
-    if isinstance(value, str) and "T" in value.upper():
-        return value
-    raise ValueError(ISO_TIME)
-
-
-ZonedTime = Annotated[Time, BeforeValidator(_iso_text, json_schema_input_type=str)]
-"""A time in a request: ISO 8601 with an offset, cut to microseconds."""
 
 
 def _verbatim(text: str | None) -> object:
@@ -114,6 +101,11 @@ class Query(Schema):
 
     organization_id: str | None = Field(default=None, max_length=256)
     """The organization that the request is about: id, slug or external id. Only operators need it."""
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether nothing is to be done, so that no idempotency key is needed."""
+        return False
 
 
 class ListQuery(Query):

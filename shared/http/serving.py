@@ -151,7 +151,7 @@ async def _answer(
         headers=headers,
         now=now,
         if_match=_if_match(declared.if_match, headers),
-        idempotency_key=_idempotency_key(headers) if declared.idempotent or declared.keeps_own_keys else None,
+        idempotency_key=_idempotency_key(headers) if declared.looks_at_key else None,
         request_hash=_request_hash(declared, request, raw, principal),
         projects=principal.projects_with(declared.access) if isinstance(declared.access, Permission) else None,
     )
@@ -173,8 +173,8 @@ async def _answer(
             await services.turns.one()
         return reply.answer(declared)
 
-    if declared.keeps_own_keys and call.idempotency_key is None:
-        raise ValidationError.at("Idempotency-Key", "is required here: what moves credits has to be safe to repeat")
+    if declared.needs_key and call.idempotency_key is None and not call.query.is_preview:
+        await _refuse_without_key(declared, call)
     if call.idempotency_key is None or declared.keeps_own_keys:
         return await act()
     return await services.idempotency.once(
@@ -183,6 +183,14 @@ async def _answer(
         request_hash=call.request_hash,
         act=act,
     )
+
+
+async def _refuse_without_key(declared: Endpoint, call: Call[Any, Any, Any]) -> None:
+    """Raises `ValidationError`, or `NotFoundError`, which comes first."""
+    if declared.find is not None:
+        await declared.find(call)
+    detail = "is required here: a new one for each request, and the same one to repeat it"
+    raise ValidationError.at("Idempotency-Key", detail)
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:

@@ -1,12 +1,16 @@
-"""Instants: always with a timezone, to the microsecond, kept in UTC."""
+"""Instants: always with a timezone, to the microsecond, kept in UTC.
 
+What requests send is text: a number would be taken as seconds or milliseconds since 1970, whatever was meant.
+"""
+
+import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer
 
-from shared.domain.kernel.validation_messages import ISO_TIME
+from shared.domain.kernel.validation_messages import ISO_DATE, ISO_TIME
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """The start of a history whose first entry has always been in force."""
@@ -50,3 +54,30 @@ Instant = Annotated[
     PlainSerializer(to_text, when_used="json"),
 ]
 """A time in a stored document: read with any offset, written by `to_text`."""
+
+
+def _time_as_text(value: object) -> object:
+    """Raises `ValueError` for what is no text of a time. Times that were read already pass."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "T" in value.upper()):
+        return value
+    raise ValueError(ISO_TIME)
+
+
+ZonedTime = Annotated[Time, BeforeValidator(_time_as_text, json_schema_input_type=str)]
+"""A time in a request: ISO 8601 with an offset, cut to microseconds."""
+
+SentInstant = Annotated[Instant, BeforeValidator(_time_as_text)]
+"""A time in what is both sent and kept: read as `ZonedTime`, written as `Instant`."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date_as_text(value: object) -> object:
+    """Raises `ValueError` for what is no text of a date, and for a date with a time."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return value
+    raise ValueError(ISO_DATE)
+
+
+CalendarDate = Annotated[date, BeforeValidator(_date_as_text)]
+"""A date in a request: ISO 8601, such as 2026-10-03."""

@@ -10,7 +10,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.money import Currency
-from shared.domain.kernel.times import Instant
+from shared.domain.kernel.times import Instant, SentInstant
 from shared.domain.kernel.validation import FieldPath, Length, pointer, refusal
 from shared.domain.kernel.value import Value
 from shared.domain.metering.bands import Bands
@@ -78,7 +78,7 @@ class BillingModelDraft(Value):
     """For people."""
     currency: Currency
     """Of all amounts in the model."""
-    effective_from: Instant | None = None
+    effective_from: SentInstant | None = None
     """When the version takes effect; null for as soon as it may."""
     charges: Charges
     """What is priced; each has a key of its own."""

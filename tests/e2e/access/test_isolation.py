@@ -586,7 +586,7 @@ async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:
         request.path,
         None if form else request.body,
         form=request.body if form else None,
-        headers={"If-Match": "*", **({"Idempotency-Key": uuid4().hex} if endpoint.keeps_own_keys else {})},
+        headers={"If-Match": "*", **({"Idempotency-Key": uuid4().hex} if endpoint.needs_key else {})},
         **request.query,
     )
 
@@ -698,6 +698,7 @@ async def test_an_operator_who_names_two_organizations_changes_none(
         names_victim = request.path != "/" + endpoint.route or request.body != endpoint.example
         is_for_all = endpoint.method != "GET" and endpoint.access in (
             Permission.PRICES_WRITE,
+            Permission.PLANS_WRITE,
             Permission.ORGANIZATIONS_CREATE,
         )
         if route_of(endpoint) in READ_BY_ALL | NAMED_BY_CALLER | OF_EVERYBODY or not (names_victim or is_for_all):

@@ -1,14 +1,17 @@
 """What follows from the declarations of the endpoints."""
 
+import json
 import re
 from typing import Annotated, Any
 
 import azure.functions as func
+import msgspec
 import pytest
 
 import function_app
 from shared.domain.access.identity import Permission
 from shared.domain.access.project_access import PROJECT_PERMISSIONS
+from shared.domain.kernel.errors import NotFoundError
 from shared.http import (
     ENDPOINTS,
     Call,
@@ -25,12 +28,15 @@ from shared.http import (
     Schema,
     ThingId,
     endpoint,
+    openapi,
 )
 from shared.http.platform import UndecidedError
 from shared.http.project_access import IN_PATH
 from tests.doubles.worlds.served_endpoint import ServedEndpoint, request
 
 assert function_app.app, "importing it declares the endpoints"
+
+DOCUMENT: dict[str, Any] = json.loads(openapi.document())
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 
@@ -91,6 +97,54 @@ async def test_path_values_arrive_by_name() -> None:
 
     answer = await ServedEndpoint(handler, THING).answer(request(thing_id="thing_7", name="a%2Fb"))
     assert answer.body == b'{"both":["thing_7","a/b"]}'
+
+
+class TriedQuery(Query):
+    preview: bool = False
+
+    @property
+    def is_preview(self) -> bool:
+        return self.preview
+
+
+async def found(_: Call[Any, Any, Any]) -> None:
+    """What the path names is there."""
+
+
+async def missing(_: Call[Any, Any, Any]) -> None:
+    raise NotFoundError("There is no such thing")
+
+
+async def test_a_required_key_is_asked_for_after_what_the_path_names() -> None:
+    declaration = {"method": "POST", "requires_key": True}
+    without = await ServedEndpoint(unreached, declaration | {"find": found}).problem(request("POST"))
+    assert (without["status"], without["errors"][0]["pointer"]) == (422, "Idempotency-Key")
+    assert (await ServedEndpoint(unreached, declaration | {"find": missing}).problem(request("POST")))["status"] == 404
+
+
+async def test_a_preview_needs_no_key() -> None:
+    async def handler(call: Call[NoBody, TriedQuery, PathValues]) -> Reply:
+        return Reply({"preview": call.query.preview})
+
+    endpoint = ServedEndpoint(handler, {"method": "POST", "requires_key": True, "query": TriedQuery})
+    sent = request("POST")
+    assert (await endpoint.problem(sent))["status"] == 422
+    assert (
+        await endpoint.answer(msgspec.structs.replace(sent, params={"preview": "true"}))
+    ).body == b'{"preview":true}'
+
+
+@every_endpoint
+def test_the_document_says_where_a_key_is_required(endpoint: Endpoint) -> None:
+    operation = DOCUMENT["paths"][f"/{endpoint.route}"][endpoint.method.lower()]
+    keys = [each["required"] for each in operation["parameters"] if each["name"] == "Idempotency-Key"]
+    assert keys == ([endpoint.needs_key] if endpoint.looks_at_key else [])
+
+
+@pytest.mark.parametrize("path", ["invoices/{invoice_id}/pay", "subscriptions/{subscription_id}/change", "credits/use"])
+def test_what_moves_money_or_credits_requires_a_key(path: str) -> None:
+    (declared,) = [each for each in ENDPOINTS if each.path == path]
+    assert declared.needs_key
 
 
 def test_errors_follow_from_the_declaration() -> None:

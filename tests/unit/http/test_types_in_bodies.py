@@ -1,9 +1,10 @@
-"""In every request body of the API a boolean is `true` or `false`, and neither is a number."""
+"""In every request body a boolean is `true` or `false` and no number, and no text, date or time is a number."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import pydantic
 import pytest
 from pydantic import TypeAdapter
 
@@ -16,9 +17,11 @@ Json = dict[str, Any]
 assert function_app.app, "importing it declares the endpoints"
 
 WITH_JSON = [each for each in ENDPOINTS if each.body is not None and not isinstance(each.body, FormBody)]
+OF_EVENTS = {"report_events", "ingest_openmeter_events"}
 DEPTH = 12
-NUMBERS = ("integer", "number")
-PLACES = {"boolean": 18, "number": 100}
+KINDS = {"boolean": "boolean", "integer": "number", "number": "number", "string": "text"}
+DATES = ("date", "date-time")
+PLACES = {"boolean": 18, "number": 100, "text": 200, "date": 4, "date-time": 1}
 """How many there are at least, so that the search is known to find them."""
 
 
@@ -27,6 +30,8 @@ class Place(NamedTuple):
 
     path: tuple[str | int, ...]
     kind: str
+    format: str
+    """Of a text, where its schema says one."""
     frame: tuple[Any, ...]
     """What is around the value, from the outside: the other fields of each object, or a list."""
 
@@ -41,14 +46,13 @@ class Place(NamedTuple):
 
 
 def places(schema: Json, definitions: Mapping[str, Json], at: Place) -> Iterator[Place]:
-    """Every boolean and number below a JSON Schema."""
+    """Every boolean, number and text below a JSON Schema."""
     if len(at.path) > DEPTH:
         return
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
-    if schema.get("type") == "boolean" or schema.get("type") in NUMBERS:
-        kind = "boolean" if schema["type"] == "boolean" else "number"
-        yield at._replace(kind=kind)
+    if schema.get("type") in KINDS:
+        yield at._replace(kind=KINDS[schema["type"]], format=schema.get("format", ""))
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         yield from places(choice, definitions, at)
     properties = schema.get("properties", {})
@@ -64,18 +68,18 @@ def places(schema: Json, definitions: Mapping[str, Json], at: Place) -> Iterator
 
 
 def below(at: Place, name: str | int, around: Any) -> Place:
-    return Place((*at.path, name), at.kind, (*at.frame, around))
+    return at._replace(path=(*at.path, name), frame=(*at.frame, around))
 
 
-def places_of(endpoint: Endpoint) -> Iterator[tuple[str, Place]]:
+def places_of(endpoint: Endpoint, *kinds: str) -> Iterator[tuple[str, Place]]:
+    """Those that take values of one of these types only."""
     assert endpoint.body is not None
     for media_type, model in endpoint.body.content.items():
         schema = TypeAdapter(model).json_schema()
-        found = list(places(schema, schema.get("$defs", {}), Place((), "", ())))
-        booleans = {place.pointer for place in found if place.kind == "boolean"}
-        numbers = {place.pointer for place in found if place.kind == "number"}
-        either = booleans & numbers  # such as the values that a meter's filter compares with
-        yield from ((media_type, place) for place in found if place.pointer not in either)
+        found = list(places(schema, schema.get("$defs", {}), Place((), "", "", ())))
+        taken = {kind: {place.pointer for place in found if place.kind == kind} for kind in kinds}
+        both = set.intersection(*taken.values())  # such as the values that a meter's filter compares with
+        yield from ((media_type, place) for place in found if place.kind in kinds and place.pointer not in both)
 
 
 def told(endpoint: Endpoint, media_type: str, place: Place, *, value: object) -> set[str]:
@@ -93,9 +97,19 @@ def told(endpoint: Endpoint, media_type: str, place: Place, *, value: object) ->
     return set()
 
 
+def refused_of_events(endpoint: Endpoint, media_type: str, place: Place, *, value: object) -> list[object]:
+    """The same of events, which are read one by one after the body."""
+    assert endpoint.body is not None
+    try:
+        TypeAdapter(endpoint.body.content[media_type]).validate_python(place.body(value))
+    except pydantic.ValidationError as error:
+        return [each["loc"] for each in error.errors() if place.path[-1] in each["loc"]]
+    return []
+
+
 @pytest.mark.parametrize("endpoint", WITH_JSON, ids=lambda each: f"{each.method} {each.path}")
 def test_no_number_is_a_boolean_and_no_boolean_a_number(endpoint: Endpoint) -> None:
-    for media_type, place in places_of(endpoint):
+    for media_type, place in places_of(endpoint, "boolean", "number"):
         if place.kind == "number":
             assert told(endpoint, media_type, place, value=True), place.pointer
             continue
@@ -104,6 +118,19 @@ def test_no_number_is_a_boolean_and_no_boolean_a_number(endpoint: Endpoint) -> N
         assert any(told(endpoint, media_type, place, value=value) == set() for value in (True, False)), place.pointer
 
 
+@pytest.mark.parametrize("endpoint", WITH_JSON, ids=lambda each: f"{each.method} {each.path}")
+def test_no_number_is_a_text_a_date_or_a_time(endpoint: Endpoint) -> None:
+    """Taken for a date or a time, it would count seconds or milliseconds since 1970."""
+    for media_type, place in places_of(endpoint, "text", "number"):
+        if place.kind == "text" and place.path:
+            refused = refused_of_events if endpoint.name in OF_EVENTS else told
+            digits = ("1764547200", "1764547200.5") if place.format in DATES else ()
+            for value in (1764547200, 1764547200.5, *digits):
+                assert refused(endpoint, media_type, place, value=value), (place.pointer, value)
+
+
 def test_there_are_such_places() -> None:
-    found = [place.kind for endpoint in WITH_JSON for _, place in places_of(endpoint)]
-    assert {kind: found.count(kind) >= least for kind, least in PLACES.items()} == dict.fromkeys(PLACES, True), found
+    both = [("boolean", "number"), ("text", "number")]
+    found = [place for endpoint in WITH_JSON for kinds in both for _, place in places_of(endpoint, *kinds)]
+    number = {name: sum(name in (place.kind, place.format) for place in found) for name in PLACES}
+    assert {name: number[name] >= least for name, least in PLACES.items()} == dict.fromkeys(PLACES, True), number
