@@ -15,7 +15,7 @@ from shared.domain.pricing.plan_grants import PlanGrant
 from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion, Trial
 from shared.domain.tenancy.entitlements import PlanEntitlement
-from shared.http import Access, Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
+from shared.http import Access, Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
 from shared.services.pricing.default_plans import DEFAULT_PLANS
 from shared.services.pricing.plans import PublishedPlan
 
@@ -184,7 +184,7 @@ async def list_public_plans(call: Call) -> Reply:
     "POST",
     "plans",
     summary="Create a plan with its first version",
-    access=Permission.PRICES_WRITE,
+    access=Permission.PLANS_WRITE,
     body=PlanDraft,
     answers={201: PlanAnswer},
     example=_EXAMPLE,
@@ -246,11 +246,10 @@ async def list_plan_versions(call: Call[NoBody, Query, PlanPath]) -> Reply:
     "PUT",
     "plans/{plan_id}",
     summary="Publish a new version of a plan. It moves no subscription",
-    access=Permission.PRICES_WRITE,
+    access=Permission.PLANS_WRITE,
     path_values=PlanPath,
     body=PlanDraft,
     answers={200: PlanAnswer},
-    if_match=IfMatch.REQUIRED,
     example=_EXAMPLE,
 )
 async def publish_plan(call: Call[PlanDraft, Query, PlanPath]) -> Reply:
@@ -264,7 +263,7 @@ async def publish_plan(call: Call[PlanDraft, Query, PlanPath]) -> Reply:
     "POST",
     "plans/{plan_id}/archive",
     summary="Archive a plan: nobody can subscribe to it any more",
-    access=Permission.PRICES_WRITE,
+    access=Permission.PLANS_WRITE,
     path_values=PlanPath,
     answers={200: PlanAnswer},
 )

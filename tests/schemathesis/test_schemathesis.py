@@ -200,7 +200,8 @@ async def scene_of(served: Served, xyra: Xyra) -> Json:
 
 def is_for_all(endpoint: Endpoint) -> bool:
     """Whether it changes what is every organization's, so that none is to be named."""
-    is_the_operators = endpoint.access in (Permission.PRICES_WRITE, Permission.ORGANIZATIONS_CREATE)
+    of_the_operator = (Permission.PRICES_WRITE, Permission.PLANS_WRITE, Permission.ORGANIZATIONS_CREATE)
+    is_the_operators = endpoint.access in of_the_operator
     names_none = {
         "put_operator_profile",
         "create_staff_user",

@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from shared.domain.access.accounts import Account, Membership
-from shared.domain.access.identity import OPERATOR_PERMISSIONS, CallingKey, KeyReference, Permission, Principal
+from shared.domain.access.identity import (
+    OPERATOR_PERMISSIONS,
+    CallingKey,
+    KeyReference,
+    Permission,
+    Principal,
+    permissions_by,
+)
 from shared.domain.access.project_access import PROJECT_PERMISSIONS, all_permissions, with_scopes
 from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited
@@ -82,7 +89,7 @@ class ApiKey(Entity):
         lineage = (*self.ancestors, KeyReference(self.id, self.fingerprint))
         key = CallingKey(lineage, self.expires_at, self.reporting, self.created_by, self.maker, self.service_account)
         projects = None if self.projects is None else with_scopes(self.projects, self.scopes)
-        permissions = frozenset(self.scopes) if projects is None else all_permissions(projects)
+        permissions = permissions_by(self.scopes) if projects is None else all_permissions(projects)
         return Principal(self.id, self.organization_id, permissions, key, projects=projects)
 
     def is_covered_by(self, maker: Membership | Account) -> bool:

@@ -3,7 +3,7 @@
 Entrypoints name a permission, never a role. The scopes of API keys are the same permissions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,6 +33,7 @@ class Permission(StrEnum):
     BILLING_MODELS_WRITE = "billing_models:write"
     PRICES_READ = "prices:read"
     PRICES_WRITE = "prices:write"
+    PLANS_WRITE = "plans:write"
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
     SUBSCRIPTIONS_READ = "subscriptions:read"
@@ -131,6 +132,7 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
     | {
         Permission.OUTCOMES_VERIFY,
         Permission.PRICES_WRITE,
+        Permission.PLANS_WRITE,
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
         Permission.CREDITS_WRITE,
@@ -145,6 +147,7 @@ OPERATOR_ONLY = frozenset(
     {
         Permission.ORGANIZATIONS_CREATE,
         Permission.PRICES_WRITE,
+        Permission.PLANS_WRITE,
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
         Permission.USERS_WRITE,
@@ -161,6 +164,9 @@ Discarding accepted usage is among them: it is not for those who are billed for 
 FOR_PEOPLE = frozenset({Permission.USERS_WRITE, Permission.STAFF_WRITE})
 """Permissions that no API key can have: who acts on accounts of others is signed in."""
 
+MEANS_TOO = {Permission.PRICES_WRITE: Permission.PLANS_WRITE}
+"""Scopes of API keys that were given before what they allowed had a permission of its own."""
+
 READING = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
 """Permissions that change nothing."""
 
@@ -171,6 +177,7 @@ AFTER_STEP_UP = frozenset(
         Permission.API_KEYS_WRITE,
         Permission.BILLING_MODELS_WRITE,
         Permission.PRICES_WRITE,
+        Permission.PLANS_WRITE,
         Permission.INVOICES_WRITE,
         Permission.MEMBERS_WRITE,
         Permission.OWNERS_WRITE,
@@ -193,6 +200,12 @@ AFTER_STEP_UP = frozenset(
 
 AFTER_DELETION = READING
 """What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""
+
+
+def permissions_by(scopes: Iterable[Permission]) -> frozenset[Permission]:
+    """What an API key with these scopes may do."""
+    given = frozenset(scopes)
+    return given | {meant for scope, meant in MEANS_TOO.items() if scope in given}
 
 
 def may_give(giver: frozenset[Permission], role: Role) -> bool:

@@ -253,6 +253,7 @@ OPERATOR_SCOPES = [
     *ORGANIZATION_SCOPES,
     "organizations:create",
     "prices:write",
+    "plans:write",
     "invoices:write",
     "parked_events:write",
     "credits:write",

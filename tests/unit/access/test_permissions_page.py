@@ -27,5 +27,5 @@ def test_each_role_has_the_permissions_that_the_page_says() -> None:
 
 def test_the_page_names_what_is_the_operators_alone() -> None:
     text = " ".join(PAGE.split())
-    listed = text.split("the operator's own eight (")[1].split(")")[0]
+    listed = text.split("the operator's own nine (")[1].split(")")[0]
     assert {name.strip("` ") for name in listed.split(",")} == {permission.value for permission in OPERATOR_ONLY}
