@@ -4,7 +4,7 @@ They grow only at their end and only ahead of time (docs/billing.md, "Histories"
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -71,6 +71,22 @@ class Interval(Generic[T]):
     start: datetime
     end: datetime | None
     value: T
+
+
+def last_return(intervals: Sequence[Interval[T]], instant: datetime) -> datetime | None:
+    """Since when the value of the last interval is in force again, where it was before with a gap between.
+
+    `intervals` are in order; None where the last one ends before the instant.
+    """
+    if not intervals or (intervals[-1].end is not None and intervals[-1].end <= instant):
+        return None
+    *earlier, current = intervals
+    start = current.start
+    for interval in reversed(earlier):
+        if interval.value == current.value and interval.end != start:
+            return start
+        start = interval.start if interval.value == current.value else start
+    return None
 
 
 class History(Value, Generic[T]):

@@ -12,7 +12,6 @@ from shared.domain.kernel.times import Instant
 from shared.domain.kernel.validation import FieldPath, Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
-from shared.domain.metering.readings import Weighted
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.plan_grants import PlanGrant, PlanGrants
 from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
@@ -157,15 +156,10 @@ class PlanVersion(Entity):
 
 
 def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
-    """What a plan cannot price by a version of a billing model, by the charge's place in it.
-
-    All that it charges is the organization's: it has no line for each agent.
-    """
+    """What a plan cannot price by a version of a billing model, by the charge's place in it."""
     for index, charge in enumerate(version.charges):
-        if charge.scope != "organization":
-            yield ("charges", index, "scope"), "has to be organization in a plan: all agents share what it prices"
+        if charge.scope != "organization" and not charge.gauges:
+            detail = "has to be organization in a plan; what each agent costs is a charge of the type agent"
+            yield ("charges", index, "scope"), detail
         elif charge.settles != "invoice" and not charge.gauges:
             yield ("charges", index, "settles"), "has to be invoice in a plan: no wallet pays fees of subscriptions"
-        elif any(isinstance(gauge.nothing, Weighted) for gauge in charge.gauges.values()):
-            detail = "cannot be weighted_sum in a plan; put agents on a billing model of their own for levels"
-            yield ("charges", index, "meter", "aggregation"), detail

@@ -51,14 +51,14 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
         return {}
     lines: dict[LineKey, list[ChargedSegment]] = {}
     pooled_days: dict[LineKey, set[int]] = {}
-    previous: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    previous: dict[tuple[str, str, bool], tuple[datetime, datetime]] = {}
     for segment, agent_days in _segments_with_days(cycle):
-        agent_and_model = (segment.agent_id, segment.version.model_id)
+        agent_and_model = (segment.agent_id, segment.version.model_id, segment.has_usage)
         since, until = previous.get(agent_and_model, (segment.start, segment.start))
         since = since if until == segment.start else segment.start
         previous[agent_and_model] = (since, segment.end)
         for charge in _charges_of(segment):
-            if charge.recurrence != recurrence or not (segment.has_days or charge.gauges):
+            if charge.recurrence != recurrence or not segment.is_priced_by(charge):
                 continue
             pooled = charge.scope == "organization"
             key = LineKey(segment.version.model_id, charge.key, POOLED if pooled else segment.agent_id)

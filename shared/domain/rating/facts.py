@@ -12,7 +12,7 @@ from shared.domain.kernel.histories import History
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
+from shared.domain.pricing.charges.charge import Charge, HeadcountName, Recurrence
 
 
 class InconsistentFactsError(XyraError):
@@ -41,12 +41,28 @@ class Segment:
     start: datetime
     end: datetime
     agents: Fraction = Fraction(1)
+    """0 for a subscription."""
     place: str | None = None
-    """Where the subscription stands whose fees it has; None for a segment of an agent."""
+    """Where the subscription stands whose plan it has; None for an agent on a billing model of its own."""
     quantity: int = 1
     """How often that subscription's plan is had."""
     has_days: bool = True
-    """False for an agent's usage by a plan at a place: fees, minima and included units go by the plan's own days."""
+    """False for an agent's usage by a plan at a place: fees, minima and included units go by the plan's own days.
+
+    An agent's segment with days at a place has those on which the plan prices it: for what is due for each agent.
+    """
+
+    @property
+    def has_usage(self) -> bool:
+        return self.place is None or not self.has_days
+
+    def is_priced_by(self, charge: Charge) -> bool:
+        """Whether a charge of the version concerns it. At a place each segment has its own part of them."""
+        if self.place is None:
+            return True
+        if not self.has_days:
+            return bool(charge.gauges)
+        return charge.is_due_for_each_agent if self.agents else charge.scope == "organization"
 
 
 @dataclass(frozen=True, slots=True)

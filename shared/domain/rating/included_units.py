@@ -1,8 +1,9 @@
 """Included units of plans: what a plan that ends inside a period includes (docs/subscriptions.md, "Usage").
 
 It includes its units by days. Where more was used before its end, up to the units of a whole period, the missing ones
-come off those that plans after it at the same place include of the same meter. So a change in mid-period charges
-nothing for what the old plan would have included, and a period includes no more than its days at each plan.
+come off those that plans after it at the same place include of the same meter; of lines by agent, for the same agent.
+So a change in mid-period charges nothing for what the old plan would have included, and a period includes no more than
+its days at each plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,12 +34,12 @@ def lent_units(
     cycle: Cycle, lines: Mapping[LineKey, tuple[Sequence[ChargedSegment], Sequence[LineSegment[Charge]]]]
 ) -> dict[LineKey, Fraction]:
     """What each line of a plan includes more, or less, than by its days. Lines that are left out: nothing."""
-    by_meter: dict[tuple[str, str], list[_PlanLine]] = {}
+    by_meter: dict[tuple[str, str, str], list[_PlanLine]] = {}
     for key, (charged, segments) in lines.items():
         place, charge = charged[0].segment.place, charged[-1].charge
         if place is not None and isinstance(charge, ActivityCharge):
             line = _plan_line(cycle, key, charged, segments)
-            by_meter.setdefault((place, charge.meter.model_dump_json()), []).append(line)
+            by_meter.setdefault((place, charge.meter.model_dump_json(), key.agent_id), []).append(line)
     lent: dict[LineKey, Fraction] = {}
     for of_meter in by_meter.values():
         if len(of_meter) > 1:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
-from shared.domain.metering.readings import Reading, Weighted
+from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Day, Period
 from shared.domain.pricing.charges.charge import Charge, Headcount, LineSegment
-from shared.domain.rating.charged_segments import ChargedSegment, charged_segments
+from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
 from shared.domain.rating.levels import Levels
 
@@ -34,19 +34,22 @@ def line_segments(facts: Facts, cycle: Cycle, charged: Sequence[ChargedSegment])
     segments: list[LineSegment[Charge]] = []
     for places in alike.values():
         of_one = [charged[place] for place in places]
-        readings = levels.bounded(of_one, _readings(facts, of_one[0]))
+        with_usage = [charged_segment for charged_segment in of_one if charged_segment.segment.has_usage]
+        readings = _readings(facts, of_one[0])
+        readings = levels.bounded(with_usage, readings) if with_usage else readings
         headcounts = _headcounts([number for place in places for number in numbers[place]], len(cycle.whole.days()))
         of_line = _line_segment(cycle.whole, of_one, readings, headcounts)
         segments.append(of_line if has_days else replace(of_line, has_days=False))
     return segments
 
 
-def segments_with_levels(facts: Facts) -> Iterator[LineSegment[Charge]]:
-    """The line segments of all charges that price a level."""
+def segments_with_levels(facts: Facts) -> Iterator[tuple[LineKey, LineSegment[Charge]]]:
+    """The line segments of all charges that price a level, each with its line."""
     cycle = Cycle(facts.period, facts.segments, closes=facts.period.end)
-    for charged in charged_segments(cycle, "period").values():
-        if any(isinstance(gauge.nothing, Weighted) for gauge in charged[0].charge.gauges.values()):
-            yield from line_segments(facts, cycle, charged)
+    for key, charged in charged_segments(cycle, "period").items():
+        if charged[0].charge.has_levels:
+            for segment in line_segments(facts, cycle, charged):
+                yield key, segment
 
 
 def _line_segment(

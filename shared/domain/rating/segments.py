@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.places import Places, Terms
 from shared.domain.pricing.plan_versions import has_usage
+from shared.domain.pricing.usage_terms import UsageTerms
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
+from shared.domain.tenancy.agents import Agent, times_on_plans
 from shared.domain.usage.events import POOLED
 
 
@@ -39,8 +42,8 @@ def segments_of_places(
 ) -> list[Segment]:
     """The segments of subscriptions in a span, up to the organization's end.
 
-    They have no agent: their fees are the organization's. `versions` price the plans, by their id. A trial has days,
-    and no charges.
+    They have no agent, and count as none: their fees are the organization's. `versions` price the plans, by their id. A
+    trial has days, and no charges.
     """
     return [
         segment
@@ -60,6 +63,7 @@ def segments_of_place(
             _version(interval.value, versions),
             interval.start,
             interval.end or end,
+            agents=Fraction(0),
             place=place,
             quantity=interval.value.quantity,
         )
@@ -69,18 +73,18 @@ def segments_of_place(
 
 def segments_of_plan_usage(
     span: Span,
-    places: Places,
+    terms: Mapping[str, History[UsageTerms]],
     versions: Mapping[str, Version],
     agents: Iterable[tuple[str, History[str | None]]],
 ) -> list[Segment]:
     """The segments of agents without a billing model of their own, which the plans at places price.
 
-    `agents` are agent ids with the history of their model. They have no days: those are the plan's. What is used in
-    trials is free and has none.
+    `terms` are those of each place, `agents` are agent ids with the history of their model. They have no days: those
+    are the plan's. What is used in trials is free and has none.
     """
     result = []
     without_model = [(agent_id, time) for agent_id, models in agents for time in _without_model(models, span)]
-    for place, history in sorted(places.usage.items()):
+    for place, history in sorted(terms.items()):
         for interval in history.within(span.start, span.end):
             version = versions.get(interval.value.charges_id or "")
             if version is None or interval.value.is_free or not has_usage(version):
@@ -89,6 +93,27 @@ def segments_of_plan_usage(
                 start, end = max(interval.start, time.start), min(interval.end or span.end, time.end)
                 if start < end:
                     result.append(Segment(agent_id, version, start, end, place=place, has_days=False))
+    return result
+
+
+def segments_of_plan_agents(
+    span: Span, places: Places, versions: Mapping[str, Version], agents: Iterable[Agent]
+) -> list[Segment]:
+    """The segments of agents without a billing model of their own, with the days on which plans at places are paid.
+
+    For charges that are due for each agent. In a trial there are none.
+    """
+    result = []
+    in_force = [(place, each) for place in sorted(places.fees) for each in places.in_force(place, span.start, span.end)]
+    for place, interval in in_force:
+        version = versions[interval.value.charges_id]
+        if interval.value.status != "active" or not any(charge.is_due_for_each_agent for charge in version.charges):
+            continue
+        for agent in agents:
+            for since, until in times_on_plans(agent):
+                start, end = max(interval.start, since), min(interval.end or span.end, until or span.end)
+                if start < end:
+                    result.append(Segment(agent.id, version, start, end, place=place))
     return result
 
 

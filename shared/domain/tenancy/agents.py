@@ -1,12 +1,12 @@
 """Agents: what acts and what is billed for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.audit import OWN_TRAIL, Audit, Audited, verb_by_status
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.histories import Entry, History
+from shared.domain.kernel.histories import Entry, History, last_return
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import BEGINNING, Instant
 
@@ -68,13 +68,7 @@ class Agent(Entity):
         model_id = self.models.at(instant)
         if model_id is None or len(self.models.entries) == 1:
             return None
-        *earlier, current = self.models.within(since, instant + _INSTANT)
-        start = current.start
-        for interval in reversed(earlier):
-            if interval.value == model_id and interval.end != start:
-                return start
-            start = interval.start if interval.value == model_id else start
-        return None
+        return last_return([*self.models.within(since, instant + _INSTANT)], instant)
 
     def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
         """Whether it belongs to a project and a department now; None stands for any.
@@ -88,19 +82,24 @@ class Agent(Entity):
         return self.ended_at is not None and instant >= self.ended_at
 
 
+def times_on_plans(agent: Agent) -> Iterator[tuple[datetime, datetime | None]]:
+    """The times [start, end) in which an agent has no billing model of its own: its organization's plans price it."""
+    for interval in agent.models.intervals():
+        if interval.value is None:
+            start = agent.created_at if interval.start == BEGINNING else interval.start
+            end = min((end for end in (interval.end, agent.ended_at) if end is not None), default=None)
+            if end is None or start < end:
+                yield start, end
+
+
 def agents_on_plans(agents: Iterable[Agent]) -> History[int]:
-    """How many agents have no billing model of their own, in time: the plans of their organization price them."""
+    """How many agents have no billing model of their own, in time."""
     changes: dict[datetime, int] = {}
     for agent in agents:
-        for interval in agent.models.intervals():
-            if interval.value is None:
-                start = agent.created_at if interval.start == BEGINNING else interval.start
-                ends = [end for end in (interval.end, agent.ended_at) if end is not None]
-                end = min(ends, default=None)
-                if end is None or start < end:
-                    changes[start] = changes.get(start, 0) + 1
-                    if end is not None:
-                        changes[end] = changes.get(end, 0) - 1
+        for start, end in times_on_plans(agent):
+            changes[start] = changes.get(start, 0) + 1
+            if end is not None:
+                changes[end] = changes.get(end, 0) - 1
     entries, number = [Entry(effective_from=BEGINNING, value=0)], 0
     for moment in sorted(changes):
         number += changes[moment]

@@ -30,6 +30,7 @@ from shared.domain.rating.segments import (
     segments,
     segments_of_place,
     segments_of_places,
+    segments_of_plan_agents,
     segments_of_plan_usage,
 )
 from shared.domain.tenancy.agents import Agent, agents_on_plans
@@ -155,7 +156,10 @@ class FactsReader:
             return segments_of_places(span, places, models.plan_versions, organization.ended_at)
 
         def segments_in(span: Span) -> list[Segment]:
-            of_plans = segments_of_plan_usage(span, places, models.plan_versions, histories) if with_usage else []
+            of_plans: list[Segment] = []
+            if with_usage:
+                of_plans += segments_of_plan_usage(span, places.usage, models.plan_versions, histories)
+                of_plans += segments_of_plan_agents(span, places, models.plan_versions, agents)
             return [
                 *segments_of_agents(span),
                 *segments_in_places(span),
@@ -170,7 +174,8 @@ class FactsReader:
         starts: Mapping[tuple[str, str], datetime] = {}
         if "once" in models.recurrences:
             starts = _first_starts(segments_of_agents, periods)
-            starts |= await self._first_days(organization, periods, segments_in_places)
+            if places.fees:
+                starts |= await self._first_days(organization, periods, segments_in_places)
         headcounts = await self._headcounts(organization, models.headcounts, agents)
         names = {**models.names, **{agent.id: agent.name for agent in agents}}
         facts = [

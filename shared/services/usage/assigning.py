@@ -7,6 +7,7 @@ from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModel, Version
+from shared.domain.pricing.plan_versions import is_of_plans
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, CostTerms
 from shared.domain.provider_costs.exchange_rates import reported_currency
 from shared.domain.runs.event_worth import event_worth
@@ -93,7 +94,7 @@ class Assigner:
         terms = CostTerms(organization.settings.reported_llm_costs, not event.standard_terms)
         cost = costs.of(event.type, event.data, at, organization.currency, terms, organization.id)
         rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
-        returned = agent.returned_at(at, period.start)
+        returned = await self._returned_at(agent, version, at, period.start)
         returned_at = None if returned is None else to_text(returned)
         costed = CostedEvent(
             event.type, event.data, event.time, event.key, cost.amount, cost.category, rate, returned_at=returned_at
@@ -131,6 +132,14 @@ class Assigner:
         if period is None or not period.start <= at < period.end:
             period = self._period = await self._periods.containing(self._organization, at)
         return period
+
+    async def _returned_at(
+        self, agent: Agent, version: Version | None, at: datetime, since: datetime
+    ) -> datetime | None:
+        """When what prices the agent came back to it: levels of before do not go on."""
+        if version is None or not is_of_plans(version.id):
+            return agent.returned_at(at, since)
+        return await self._plan_usage.returned_at(self._organization.id, agent, version, at, since)
 
     async def _version(self, agent: Agent, at: datetime) -> Version | None:
         model_id = agent.models.at(at)

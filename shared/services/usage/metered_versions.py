@@ -11,7 +11,7 @@ from shared.domain.tenancy.agents import Agent
 from shared.domain.usage.events import NO_VERSION
 from shared.services.agents.agents import Agents
 from shared.services.pricing.billing_models import BillingModels
-from shared.services.pricing.plan_usage import PlanUsage
+from shared.services.pricing.plan_usage import PlanUsage, PricingPlans
 
 
 class MeteredVersions:
@@ -53,6 +53,12 @@ class MeteredVersions:
         with _known_models():
             models = [await self._billing_models.cached(organization_id, model_id) for model_id in sorted(model_ids)]
         return {model.id: version_history(await self._billing_models.versions(model)) for model in models}
+
+    async def plans(self, organization_id: str, version_ids: Iterable[str]) -> PricingPlans:
+        """The organization's plans, where one of these versions is of plans; else none. Raises `UnavailableError`."""
+        if any(is_of_plans(version_id) for version_id in version_ids):
+            return await self._plan_usage.pricing(organization_id)
+        return PricingPlans({}, {})
 
     async def have_charge(self, organization_id: str, agents: Iterable[Agent], key: str) -> bool:
         """Whether a version that ever prices one of these agents, or a plan of the organization, has this charge.

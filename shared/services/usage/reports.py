@@ -11,10 +11,10 @@ from shared.domain.metering.gauges import Measure
 from shared.domain.metering.readings import CountAndSum, Reading, Weighted
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.plan_versions import own_key_of, paid_key_of
+from shared.domain.pricing.plan_versions import own_key_of, paid_key_of, prefix_of
 from shared.domain.rating.line_segments import segments_with_levels
-from shared.domain.rating.segments import cut_at_ends, isolated_facts, segments
+from shared.domain.rating.plan_readings import by_version
+from shared.domain.rating.segments import cut_at_ends, isolated_facts, segments, segments_of_plan_usage
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import Usage, UsageTotal
@@ -112,23 +112,34 @@ class UsageReports:
 
         Raises `UnavailableError`.
         """
-        by_version = {(total.key.agent_id, total.key.version_id): total.totals for total in totals if _has_level(total)}
-        ids = {agent_id for agent_id, _ in by_version}
-        with_level = [agent for agent in agents if agent.id in ids]
-        models = await self._metered_versions.histories(organization.id, with_level)
+        levelled = [total for total in totals if _has_level(total)]
+        with_levels = {(total.key.agent_id, total.key.version_id): total.totals for total in levelled}
+        agent_ids = {agent_id for agent_id, _ in with_levels}
+        metered = [agent for agent in agents if agent.id in agent_ids]
+        models = await self._metered_versions.histories(organization.id, metered)
+        plans = await self._metered_versions.plans(organization.id, (version_id for _, version_id in with_levels))
+        histories = [(agent.id, agent.models) for agent in metered]
         priced = cut_at_ends(
-            segments(period, [(agent.id, agent.models) for agent in with_level], models),
-            {agent.id: agent.ended_at for agent in with_level},
+            [
+                *segments(period, histories, models),
+                *segments_of_plan_usage(period, plans.terms, plans.versions, histories),
+            ],
+            {agent.id: agent.ended_at for agent in metered},
             organization.ended_at,
         )
-        if by_version.keys() - {(segment.agent_id, segment.version.id) for segment in priced}:
+        try:
+            read = by_version(with_levels, plans.versions)
+        except KeyError as error:
+            raise UnavailableError("A plan that usage was metered under cannot be read yet") from error
+        if read.keys() - {(segment.agent_id, segment.version.id) for segment in priced}:
             raise UnavailableError("An agent or a version of its billing model cannot be read yet")
-        facts = isolated_facts(period, organization.currency, priced, by_version)
+        of_plans = {version.model_id for version in plans.versions.values()}
         levels: dict[_RowKey, tuple[Measure, Reading]] = {}
-        for segment in segments_with_levels(facts):
+        for line, segment in segments_with_levels(isolated_facts(period, organization.currency, priced, read)):
+            prefix = prefix_of(line.model_id) if line.model_id in of_plans else ""
             for name, measure in segment.charge.meters.items():
-                key, reading = _row_key(segment.agent_id, segment.charge, measure), segment.readings[name]
-                before = levels.get(key)
+                key = _row_key(segment.agent_id, prefix + segment.charge.key, measure)
+                before, reading = levels.get(key), segment.readings[name]
                 levels[key] = (measure, reading if before is None else before[1].merge(reading))
         return levels
 
@@ -161,15 +172,15 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Row
             yield _RowKey(agent_id, "", name, "sum"), None, reading
         elif name in charges[name].meters:
             measure = charges[name].meters[name]
-            yield _row_key(agent_id, charges[name], measure), measure, reading
+            yield _row_key(agent_id, charges[name].key, measure), measure, reading
     for event_type, count in total.totals.unmatched().items():
         if not count:  # all of them match a charge by now
             continue
         yield _RowKey(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
 
 
-def _row_key(agent_id: str, charge: Charge, measure: Measure) -> _RowKey:
-    return _RowKey(agent_id, paid_key_of(charge.key), measure.event_type, measure.aggregation)
+def _row_key(agent_id: str, charge_key: str, measure: Measure) -> _RowKey:
+    return _RowKey(agent_id, paid_key_of(charge_key), measure.event_type, measure.aggregation)
 
 
 def _has_level(total: UsageTotal) -> bool:

@@ -1,5 +1,6 @@
 """Usage that plans price: of all agents without a billing model of their own. Every figure is worked out by hand."""
 
+from decimal import Decimal
 from typing import Any
 
 from tests.doubles.clients.hosts import TimeMachine
@@ -177,3 +178,102 @@ async def test_a_change_undone_the_same_day_bills_quantities_only(time_machine: 
     await xyra.idle()
     await command(organization, made, "change", plan=small["key"])
     assert await amounts(organization, "2031-12") == {"Large": "2.00"}
+
+
+async def by_agent(organization: Organization, month: str) -> dict[str, str]:
+    """What each agent's line of calls comes to in the period's preview, by the agent's name."""
+    lines = (await organization.preview(month))["lines"]
+    return {line["agent_name"]: line["amount"] for line in lines if line["charge"] == "calls"}
+
+
+async def test_a_line_for_each_agent_goes_by_the_days_on_which_the_plan_prices_it(time_machine: TimeMachine) -> None:
+    """30 of 30 days of 30 included units and of a minimum of 15.00, and for who comes later or leaves fewer."""
+    xyra = time_machine.xyra
+    await time_machine.at("2032-05-31T12:00:00Z")
+    organization = await xyra.organization(grace_hours=0)
+    team = await plan(xyra, calls("1.00", scope="agent", included_units="30", minimum="15.00"), name="Team")
+    await organization.agent("coder", name="coder")
+    writer = await organization.agent("writer", name="writer")
+    await subscribe(organization, team)
+    await time_machine.at("2032-06-16T00:00:00Z")
+    await organization.agent("later", name="later")
+    await organization.key.report(
+        used("few", 40, "2032-06-02T00:00:00Z"), used("many", 100, "2032-06-02T00:00:00Z", "writer")
+    )
+    await xyra.idle()
+    assert await by_agent(organization, "2032-06") == {"coder": "15.00", "writer": "70.00", "later": "7.50"}
+    await time_machine.at("2032-06-20T12:00:00Z")
+    own = await organization.model(calls("5.00", key="own"))
+    body = {"billing_model_id": own["id"], "billing_model_from": "2032-06-20T23:59:00Z"}
+    await organization.key.send("PATCH", f"agents/{writer['id']}", body)
+    # 20 of 30 days, and units that no plan after it includes
+    assert await by_agent(organization, "2032-06") == {"coder": "15.00", "writer": "80.00", "later": "7.50"}
+    await time_machine.at("2032-07-01T01:00:00Z")
+    (closing,) = [invoice for invoice in await organization.invoices() if invoice["kind"] == "period"]
+    assert closing["total"] == "102.50"
+
+
+async def test_a_base_fee_for_each_agent_counts_agents_and_not_the_subscription(time_machine: TimeMachine) -> None:
+    xyra = time_machine.xyra
+    await time_machine.at("2032-05-31T12:00:00Z")
+    organization = await xyra.organization(grace_hours=0)
+    team = await plan(xyra, calls("1.00", base_fee={"amount": "30.00", "per": "agent"}), name="Team")
+    await subscribe(organization, team)
+    await organization.agent("coder", name="coder")
+    await organization.agent("writer", name="writer")
+    await time_machine.at("2032-06-16T00:00:00Z")
+    await organization.agent("later", name="later")
+    await organization.key.report(used("few", 5, "2032-06-02T00:00:00Z"))
+    await xyra.idle()
+    # 30.00 of two agents, 15 of 30 days of the third one, and 5 units
+    assert await amounts(organization, "2032-06") == {"Team": "80.00"}
+
+
+def memory(price: str, **fields: Any) -> Json:
+    meter = {"event_type": "memory", "aggregation": "weighted_sum", "value": "data.change"}
+    priced = {"key": "memory", "type": "activity", "meter": meter}
+    return priced | {"pricing": {"type": "per_unit", "unit_amount": price}} | fields
+
+
+def raised(event_id: str, change: int, time: str, agent: str = "coder") -> Json:
+    return {"id": event_id, "type": "memory", "agent": agent, "time": time, "data": {"change": change}}
+
+
+async def test_a_level_is_priced_as_long_as_the_plan_prices_its_agent(time_machine: TimeMachine) -> None:
+    """Usage moves 10 minutes after the plan, of 43,200 in the month. On another plan, and on coming back, it is 0."""
+    xyra = time_machine.xyra
+    await time_machine.at("2032-08-31T12:00:00Z")
+    organization = await xyra.organization(grace_hours=0)
+    small = await plan(xyra, memory("1.00"), name="Small")
+    large = await plan(xyra, memory("2.00", scope="organization"), name="Large")
+    await organization.agent("coder", name="coder")
+    await organization.agent("writer", name="writer")
+    made = await subscribe(organization, small)
+    await time_machine.at("2032-09-12T00:00:00Z")
+    await organization.key.report(raised("a", 30, "2032-09-11T00:00:00Z"))
+    await xyra.idle()
+    lines = (await organization.preview("2032-09"))["lines"]
+    due = sorted((line["agent_name"], line["amount"]) for line in lines)
+    assert due == [("coder", "20.00"), ("writer", "0.00")]
+    await time_machine.at("2032-09-16T00:00:00Z")
+    await command(organization, made, "change", plan=large["key"])
+    await time_machine.at("2032-09-22T00:00:00Z")
+    events = [raised("b", 40, "2032-09-21T00:00:00Z"), raised("c", 20, "2032-09-21T00:00:00Z", "writer")]
+    await organization.key.report(*events)
+    await xyra.idle()
+    await time_machine.at("2032-09-26T00:00:00Z")
+    await command(organization, made, "change", plan=small["key"])
+    await time_machine.at("2032-09-29T00:00:00Z")
+    await organization.key.report(raised("d", 30, "2032-09-28T00:00:00Z"))
+    await xyra.idle()
+    lines = (await organization.preview("2032-09"))["lines"]
+    due = sorted((line["model_name"], line["agent_name"] or "", line["amount"]) for line in lines)
+    rows = (await organization.key.get("usage", period="2032-09", charge="memory"))["data"]
+    # As they are priced: 30 for 7,210 minutes and for three days; 40 and 20 for 7,210 minutes.
+    assert sorted(Decimal(row["quantity"]).quantize(Decimal("0.0001")) for row in rows) == [
+        Decimal("3.3380"),
+        Decimal("6.6759"),
+        Decimal("8.0069"),
+    ]
+    # Small: 30 for 7,210 minutes and for three days. Large: 60 for 7,210 minutes, at 2.00.
+    assert due == [("Large", "", "20.03"), ("Small", "coder", "8.01"), ("Small", "writer", "0.00")]

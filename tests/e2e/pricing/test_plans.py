@@ -78,12 +78,6 @@ async def test_an_archived_plan_is_no_longer_offered_and_gets_no_version(time_ma
 
 async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra: Xyra) -> None:
     made = await plan(xyra, fee("49.00"))
-    metered = {
-        "key": "commands",
-        "type": "activity",
-        "meter": {"event_type": "command", "aggregation": "count"},
-        "pricing": {"type": "per_unit", "unit_amount": "1"},
-    }
     euros = await price(xyra, fee("49.00"), currency="EUR")
     own = await (await xyra.organization()).model(fee("49.00"))
 
@@ -99,13 +93,11 @@ async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra:
     assert await refused(prices={"USD": own["version_id"]}) == ["/prices/USD"]
     assert await refused(prices={"USD": euros["version_id"]}) == ["/prices/USD"]
     assert await refused(kind="addon") == ["/prices/USD"], "its billing model is for base plans"
-    levels = metered | {
-        "scope": "organization",
-        "meter": {"event_type": "seats", "aggregation": "weighted_sum", "value": "data.n"},
-    }
-    for charge in (metered, fee("49.00", scope="agent"), levels):
-        version = (await price(xyra, charge))["version_id"]
-        assert await refused(prices={"USD": version}) == ["/prices/USD"]
+    for_agents = {"USD": (await price(xyra, fee("49.00", scope="agent")))["version_id"]}
+    assert await refused(prices=for_agents) == ["/prices/USD"]
+    body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": for_agents}
+    detail = (await xyra.operator.send("POST", "plans", body)).expect(422)["errors"][0]["detail"]
+    assert detail.endswith("what each agent costs is a charge of the type agent")
     for field, value in (("interval", "week"), ("anchor", "15"), ("quantity", 1), ("commitments", [])):
         assert await refused(**{field: value}) == [f"/{field}"]
 

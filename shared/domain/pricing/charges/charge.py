@@ -13,7 +13,7 @@ from shared.domain.kernel.validation import FieldPath
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.metering.gauges import Event, Gauge, Measure
-from shared.domain.metering.readings import Reading, merge_all
+from shared.domain.metering.readings import Reading, Weighted, merge_all
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import ExactStep, SettlingSide, Timing
@@ -45,6 +45,11 @@ class Charge(Value, ABC):
     settles: SettlingSide = "invoice"
     """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
 
+    @property
+    def is_due_for_each_agent(self) -> bool:
+        """Whether something of it is due for each agent, whatever it uses."""
+        return self.scope == "agent"
+
     # What it meters
 
     @property
@@ -59,6 +64,11 @@ class Charge(Value, ABC):
     def gauges(self) -> Mapping[str, Gauge]:
         """All that it reads from events, by name: its meters and what its pricing needs."""
         return self.meters
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether it prices a level, which holds until the next event."""
+        return any(isinstance(gauge.nothing, Weighted) for gauge in self.gauges.values())
 
     def takes(self, event_type: str) -> bool:
         """Whether it meters events of a type, be it only those with some values."""

@@ -34,6 +34,10 @@ class ModifiedCharge(Charge):
     maximum: NonNegativeAmount | None = None
     """What the line costs at most."""
 
+    @property
+    def is_due_for_each_agent(self) -> bool:
+        return self.scope == "agent" or (self.base_fee is not None and self.base_fee.per == "agent")
+
     @model_validator(mode="after")
     def _minimum_below_maximum(self) -> Self:
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
