@@ -249,7 +249,7 @@ class Application:
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
             *(self.bills, self.billing_documents, self.issuing, moments, self.outbox),
-            *(store, self.facts, self.credits.ledger),
+            *(store, self.facts, self.credits.ledger, self.credits.monthly),
         )
         self.subscriptions, self.entitlements = self._subscribing.subscriptions, self._subscribing.entitlements
         self.unbilled_outcomes = UnbilledOutcomes(

@@ -24,6 +24,7 @@ from shared.services.credits.later_parts import CLAWBACK_GOES_ON, REFUND_GOES_ON
 from shared.services.credits.leasing import Leases
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.metered_counting import DueMeteredSums, MeteredCounting
+from shared.services.credits.monthly_credits import MonthlyCredits
 from shared.services.credits.paying import Paying
 from shared.services.credits.refunding import Refunds
 from shared.services.credits.run_limits import RunLimits
@@ -78,6 +79,7 @@ class CreditServices:
         self.metered_counting = MeteredCounting(
             *(ItemMeteredSums(store), wallets, clock, self.paying, self.alerts, outbox)
         )
+        self.monthly = MonthlyCredits(wallets, clock, self.paying)
         self.budgets = Budgets(*(store, wallets, clock, self.paying, agents, api_keys, events, self.metered_counting))
         self.run_limits = RunLimits(wallets, clock, self.paying)
         self.top_ups = TopUps(wallets, self.ledger, clock, organizations, outbox)

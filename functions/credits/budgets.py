@@ -1,19 +1,22 @@
 """Budgets: caps on what is spent, and how much of them is left."""
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Self
+from decimal import Decimal
+from typing import Annotated, Any, Self
 
 import azure.functions as func
 from pydantic import Field, model_validator
 
 from functions.credits.fields import CreditKind
-from functions.fields import BudgetLimit, BudgetUnit, ClientId, Listed, Name, Reference
+from functions.fields import BudgetLimit, BudgetUnit, ClientId, Listed, Name, OrganizationPath, Reference
 from shared.domain.access.identity import Permission
+from shared.domain.credits.amounts import CreditLimit
 from shared.domain.credits.budgets import DEFAULT_ALERTS, Budget, BudgetState, Enforcement
 from shared.domain.credits.counters import Scope
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.windows import WindowName
-from shared.domain.kernel.errors import NotFoundError
+from shared.domain.kernel.errors import ConflictError, NotFoundError
 from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount
 from shared.domain.kernel.validation import Length, refusal
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, endpoint
@@ -22,6 +25,8 @@ from shared.services.credits.budgets import BudgetDraft, BudgetStatus
 blueprint = func.Blueprint()
 
 _HIGHEST_SHARE = 1_000
+WALLET_BUDGET = "wallet-budget"
+"""The id of the budget that the operator sets for an organization's spending."""
 
 
 class BudgetPath(PathValues):
@@ -188,6 +193,48 @@ class BudgetStatusQuery(Query):
     """The `revision` of an earlier answer: this one must not be behind it."""
 
 
+class WalletBudgetRequest(Schema):
+    monthly: CreditLimit | None
+    """Credits of the kind `default` that may be spent in a calendar month; null for any number."""
+    enforcement: Enforcement = "hard"
+    """`hard` refuses what would pass it, `soft` only notes it."""
+
+    def draft(self, monthly: Decimal) -> BudgetDraft:
+        alerts = tuple(DEFAULT_ALERTS)
+        return BudgetDraft(
+            "organization", None, "month", monthly, "credits", DEFAULT_KIND, self.enforcement, alerts, "Wallet"
+        )
+
+
+def _refuse_wallet_budget(call: Call[Any, Any, BudgetPath]) -> None:
+    """Raises `ConflictError`: it holds against those who spend a payer's credits."""
+    if call.path.budget_id == WALLET_BUDGET:
+        path = "/organizations/{organization_id}/wallet-budget"
+        raise ConflictError(f"This is what the operator lets the organization spend: it is changed at PUT {path}")
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "organizations/{organization_id}/wallet-budget",
+    summary="Limit what an organization spends in a month, also of its payer's credits",
+    access=Permission.ORGANIZATIONS_CREATE,
+    path_values=OrganizationPath,
+    body=WalletBudgetRequest,
+    answers={200: BudgetAnswer, 201: BudgetAnswer, 204: None},
+    example={"monthly": "500", "enforcement": "hard"},
+)
+async def put_wallet_budget(call: Call[WalletBudgetRequest, Query, OrganizationPath]) -> Reply:
+    organization_id, monthly = await call.organization_id(call.path.organization_id), call.body.monthly
+    budgets = call.services.credits.budgets
+    if monthly is None:
+        with suppress(NotFoundError):
+            await budgets.delete(organization_id, WALLET_BUDGET, call.if_match)
+        return Reply(status=204)
+    stored = await budgets.put(organization_id, WALLET_BUDGET, call.body.draft(monthly), call.if_match)
+    return Reply(BudgetAnswer.of(stored.budget), status=201 if stored.is_new else 200, etag=stored.etag)
+
+
 @endpoint(
     blueprint,
     "PUT",
@@ -200,6 +247,7 @@ class BudgetStatusQuery(Query):
     example={"name": "All agents", "scope": "organization", "window": "month", "limit": "500"},
 )
 async def put_budget(call: Call[BudgetRequest, Query, BudgetPath]) -> Reply:
+    _refuse_wallet_budget(call)
     stored = await call.services.credits.budgets.put(
         await call.organization_id(), call.path.budget_id, call.body.draft(), call.if_match
     )
@@ -251,5 +299,6 @@ async def get_budget(call: Call[NoBody, BudgetStatusQuery, BudgetPath]) -> Reply
     errors=(NotFoundError,),
 )
 async def delete_budget(call: Call[NoBody, Query, BudgetPath]) -> Reply:
+    _refuse_wallet_budget(call)
     await call.services.credits.budgets.delete(await call.organization_id(), call.path.budget_id, call.if_match)
     return Reply()

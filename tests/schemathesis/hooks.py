@@ -150,6 +150,7 @@ FRESH = {
     # The plan of the scene, which limits nothing that the calls create.
     "create_subscription": {"plan": lambda: "enterprise"},
     "change_subscription": {"plan": lambda: "enterprise"},
+    "put_wallet_budget": {"monthly": lambda: "1000000000"},
     "put_budget": {"limit": lambda: "1000000000"},  # which stops nothing that the calls spend
     "reset_password": {"user_id": signed_up},
     "issue_service_account_token": {"scopes": lambda: ["agents:read"]},

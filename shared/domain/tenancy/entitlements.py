@@ -24,12 +24,22 @@ from shared.domain.kernel.value import Value
 
 MAXIMUM_FEATURES = 50
 """Of a plan: they are copied into an item of each organization on it."""
-CREATED = frozenset({"agents", "api_keys", "projects"})
-"""Features whose use is the number of things that there are: counted in the batch that creates or deletes one."""
-RUNS, EVENTS, SEATS = "runs", "events", "seats"
-"""Features whose use is counted by the billing period, and the number of seats."""
-COUNTED = CREATED | {RUNS, EVENTS, SEATS}
+COUNT_OF_FEATURE: Mapping[str, str] = {
+    "agents": "agents",
+    "api_keys": "api_keys",
+    "models": "billing_models",
+    "projects": "projects",
+}
+"""Features whose use is the number of things that there are, counted in the batch that creates or deletes one.
+
+By feature the name of its count (`limits.py`). `models` are an organization's own billing models.
+"""
+RUNS, EVENTS, SEATS, CREDITS = "runs", "events", "seats", "credits"
+"""Features whose use is counted by the billing period, the number of seats, and credits by the calendar month."""
+COUNTED = frozenset({*COUNT_OF_FEATURE, RUNS, EVENTS, SEATS, CREDITS})
 """Features whose use Xyra knows. Of others it tells the limit, and who asks counts."""
+NO_FLAGS = COUNTED - {"models", CREDITS}
+"""Of these, those that are limits in every plan: the others were flags, where a plan of before says so."""
 
 FeatureKey = Annotated[
     str,
@@ -52,11 +62,13 @@ class PlanEntitlement(Value):
     """A feature of a plan: `value` says whether it is there, or `limit` with `mode` how much there may be."""
 
     feature: FeatureKey
-    """`agents`, `api_keys`, `events`, `projects`, `runs` and `seats` are counted by Xyra."""
+    """`agents`, `api_keys`, `credits`, `events`, `models`, `projects`, `runs` and `seats` are counted by Xyra."""
     value: bool | None = None
     """Whether the plan has it; null for a limit."""
     limit: Limit | None = None
-    """How much there may be; null for any number. Runs and events are those of a billing period."""
+    """How much there may be; null for any number. Runs and events are those of a billing period, credits those of a
+    calendar month.
+    """
     mode: Mode | None = None
     """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
 
@@ -70,7 +82,7 @@ class PlanEntitlement(Value):
             raise refusal((("mode",), "is missing: say value true or false, or limit with mode hard or soft"))
         if self.value is not None and (self.mode is not None or self.limit is not None):
             raise refusal((("value",), "does not go with limit or mode: a feature is a flag or a limit"))
-        if self.value is not None and self.feature in COUNTED:
+        if self.value is not None and self.feature in NO_FLAGS:
             raise refusal((("value",), f"does not go with {self.feature}, which is counted: say limit and mode"))
         return self
 
@@ -95,7 +107,7 @@ class Entitlement:
     limit: Decimal | None = None
     """None for a flag, and for a limit without end. 0 where no plan with it is in force."""
 
-    def has_room(self, used: int, added: int = 1) -> bool:
+    def has_room(self, used: Decimal | int, added: Decimal | int = 1) -> bool:
         """Whether so much more is within the limit."""
         return self.limit is None or used + added <= self.limit
 

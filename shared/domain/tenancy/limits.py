@@ -6,7 +6,7 @@ from typing import ClassVar
 from shared.domain.kernel.audit import BOOKKEEPING, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import LimitExceededError
-from shared.domain.tenancy.entitlements import Entitlement
+from shared.domain.tenancy.entitlements import COUNT_OF_FEATURE, Entitlement
 
 STORED_BYTES = "stored_bytes"
 PROJECTS = "projects"
@@ -91,7 +91,7 @@ class QuotaUse(Entity):
 
     def check_plan(self, added: Mapping[str, int], allowed: Mapping[str, Entitlement]) -> None:
         """Raises `LimitExceededError` for more of a feature than a plan's hard limit allows."""
-        for name, amount in added.items():
-            entitlement = allowed.get(name)
+        for feature, name in COUNT_OF_FEATURE.items():
+            entitlement, amount = allowed.get(feature), added.get(name, 0)
             if entitlement is not None and amount > 0:
                 entitlement.check_room(self.of(name), amount)

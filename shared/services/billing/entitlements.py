@@ -10,8 +10,9 @@ from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.money import ZERO
 from shared.domain.rating.figures import ActivityTotals
 from shared.domain.tenancy.entitlements import (
+    COUNT_OF_FEATURE,
     COUNTED,
-    CREATED,
+    CREDITS,
     EVENTS,
     RUNS,
     SEATS,
@@ -21,9 +22,11 @@ from shared.domain.tenancy.entitlements import (
     PassedLimit,
     RunUse,
 )
+from shared.domain.tenancy.limits import QuotaUse
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.facts import FactsReader
+from shared.services.credits.monthly_credits import MonthlyCredits
 from shared.services.periods.periods import Periods
 from shared.services.storage import Records, Store
 from shared.services.storage.quotas import counted_of
@@ -34,6 +37,8 @@ EVENTS_CACHED = timedelta(seconds=30)
 """How long a number of events may be that a check rests on."""
 MAXIMUM_CACHED = 10_000
 
+_SMALLEST = Decimal("0.000001")
+"""The fewest credits that can be spent."""
 _ID = Entitlements().id
 _USE = RunUse().id
 
@@ -46,7 +51,7 @@ class Check:
     allowed: bool
     mode: Mode | None
     limit: Decimal | None
-    used: int | None
+    used: Decimal | int | None
     """None for a flag, and for what Xyra does not count."""
     as_of: datetime
     """When what is used was counted."""
@@ -59,7 +64,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Used:
-    number: int
+    number: Decimal | int
     as_of: datetime
 
 
@@ -75,14 +80,21 @@ class EntitlementChecks:
     period, at most `EVENTS_CACHED` old.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, organizations: Organizations, periods: Periods, facts: FactsReader
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        organizations: Organizations,
+        periods: Periods,
+        facts: FactsReader,
+        monthly_credits: MonthlyCredits,
     ) -> None:
         self._store = store
         self._clock = clock
         self._organizations = organizations
         self._periods = periods
         self._facts = facts
+        self._monthly_credits = monthly_credits
         self._entitlements = Records(store, TENANTS, Entitlements)
         self._run_uses = Records(store, TENANTS, RunUse)
         self._event_limits = RecentReads[str, _EventLimit](MAXIMUM_CACHED, EVENTS_CACHED, clock)
@@ -90,7 +102,7 @@ class EntitlementChecks:
 
     async def one(self, organization_id: str, feature: str) -> Check:
         """What plans and counts say of a feature. One that no plan names is not allowed, unless Xyra counts it."""
-        if feature in CREATED:
+        if feature in COUNT_OF_FEATURE:
             return await self._of_created(organization_id, feature)
         found = (await self._allowed(organization_id)).get(feature)
         return await self._check(organization_id, feature, found)
@@ -101,8 +113,8 @@ class EntitlementChecks:
         now = self._clock.now()
         checks = []
         for feature, found in sorted(entitlements.at(now).items()):
-            if feature in CREATED:
-                checks.append(_checked(feature, found, _Used(use.entity.of(feature), now), now))
+            if feature in COUNT_OF_FEATURE:
+                checks.append(_checked(feature, found, _created(use.entity, feature, now), now))
             else:
                 checks.append(await self._check(organization_id, feature, found))
         return checks
@@ -114,7 +126,7 @@ class EntitlementChecks:
             return None
         check = await self.one(organization_id, feature)
         is_passed = check.limit is not None and check.used is not None and check.used > check.limit
-        return PassedLimit(feature, check.limit or ZERO, check.used or 0) if is_passed else None
+        return PassedLimit(feature, check.limit or ZERO, int(check.used or 0)) if is_passed else None
 
     async def passed_by_seats(self, organization: Organization) -> PassedLimit | None:
         """As `passed`, of the number of seats that was set last, also where that has not begun."""
@@ -144,7 +156,7 @@ class EntitlementChecks:
     async def _of_created(self, organization_id: str, feature: str) -> Check:
         use, _, entitlements = await counted_of(self._store, organization_id)
         now = self._clock.now()
-        return _checked(feature, entitlements.at(now).get(feature), _Used(use.entity.of(feature), now), now)
+        return _checked(feature, entitlements.at(now).get(feature), _created(use.entity, feature, now), now)
 
     async def _check(self, organization_id: str, feature: str, found: Entitlement | None) -> Check:
         is_flag = found is not None and found.mode is None
@@ -153,9 +165,11 @@ class EntitlementChecks:
 
     async def _used(self, organization_id: str, feature: str) -> _Used | None:
         """None for what Xyra does not count."""
-        if feature not in (RUNS, EVENTS, SEATS):
+        if feature not in (RUNS, EVENTS, SEATS, CREDITS):
             return None
         now = self._clock.now()
+        if feature == CREDITS:
+            return _Used(await self._monthly_credits.of(organization_id), now)
         if feature == EVENTS and (cached := self._events.find(organization_id)) is not None:
             return cached
         if feature == SEATS:
@@ -175,10 +189,15 @@ class EntitlementChecks:
         return sum(ActivityTotals.of(usage.totals for usage in totals).counts.values())
 
 
+def _created(use: QuotaUse, feature: str, now: datetime) -> _Used:
+    return _Used(use.of(COUNT_OF_FEATURE[feature]), now)
+
+
 def _checked(feature: str, found: Entitlement | None, used: _Used | None, now: datetime) -> Check:
-    number = None if used is None else used.number
+    is_flag = found is not None and found.mode is None
+    number = None if used is None or is_flag else used.number
     as_of = now if used is None else used.as_of
     if found is None:
         return Check(feature, feature in COUNTED, None, None, number, as_of)
-    refuses = found.mode == "hard" and not found.has_room(number or 0)
+    refuses = found.mode == "hard" and not found.has_room(number or 0, _SMALLEST if feature == CREDITS else 1)
     return Check(feature, found.is_granted and not refuses, found.mode, found.limit, number, as_of)

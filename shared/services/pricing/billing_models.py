@@ -55,7 +55,7 @@ class BillingModels:
         self._organizations = organizations
         self._settings = settings
         self._operators = (_models_in(store, CATALOG), Records(store, CATALOG, Version))
-        self._organizations_own = (_models_in(store, TENANTS), Records(store, TENANTS, Version))
+        self._organizations_own = (_models_in(store, TENANTS, clock), Records(store, TENANTS, Version))
         self._cached_models = RecentReads[tuple[str, str], BillingModel](MAXIMUM_CACHED, CACHED, clock)
         self._cached_versions = LRUCache[str, Version](MAXIMUM_CACHED)
         """A version never changes."""
@@ -295,8 +295,9 @@ def _check_no_commitments(draft: BillingModelDraft) -> None:
         raise ValidationError.at("/commitments", detail)
 
 
-def _models_in(store: Store, container: Container) -> Records[BillingModel]:
-    return Records(store, container, BillingModel, prefix="bm")
+def _models_in(store: Store, container: Container, clock: Clock | None = None) -> Records[BillingModel]:
+    """With a clock, the limits of plans hold for them."""
+    return Records(store, container, BillingModel, prefix="bm", clock=clock)
 
 
 def _last_version(model: BillingModel, draft: BillingModelDraft) -> Version:

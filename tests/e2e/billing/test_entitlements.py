@@ -223,3 +223,26 @@ async def test_a_place_with_overdue_fees_is_past_due_whatever_it_is_in(time_mach
     body = {"at": "now"}
     ended = await xyra.operator.post(f"subscriptions/{base['id']}/cancel", body, headers=headers, expect=200)
     assert ended["status"] == "canceled"
+
+
+async def test_models_are_held_credits_are_counted_and_tools_are_only_told(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    team = await plan(
+        xyra, fee("29.00"), entitlements=[limit("models", "1"), limit("credits", "5"), limit("tools", "3")]
+    )
+    await subscribe(organization, team)
+    await organization.model(fee("1.00"))
+    another = {"name": "Second", "currency": "USD", "charges": [fee("1.00")], "organization_id": organization.id}
+    refused = await xyra.operator.send("POST", "billing-models", another)
+    refused.problem(403, "limit_exceeded")
+    assert (refused.json()["feature"], refused.json()["limit"], refused.json()["used"]) == ("models", 1, 1)
+    assert await told(organization, "models") == (False, "1", "1", "0")
+
+    grant = {"organization_id": organization.id, "amount": "10", "source": "bonus", "reason": "A gift"}
+    await xyra.operator.post("credits/grants", grant, headers={"Idempotency-Key": "grant"})
+    assert await told(organization, "credits") == (True, "5", "0", "5")
+    for amount, expected in (("2.5", (True, "5", "2.5", "2.5")), ("2.5", (False, "5", "5", "0"))):
+        headers = {"Idempotency-Key": f"use {expected}"}
+        await organization.key.post("credits/use", {"amount": amount}, headers=headers, expect=200)
+        assert await told(organization, "credits") == expected
+    assert await told(organization, "tools") == (True, "3", None, None)

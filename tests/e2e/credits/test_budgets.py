@@ -263,3 +263,24 @@ async def test_a_budget_in_money_counts_another_kind_by_its_own_value(xyra: Xyra
     assert (refused.status, refused.json()["errors"][0]["pointer"]) == (422, "/unit")
     (await use(organization.key, "4", kind="images")).expect(200)
     (await use(organization.key, "1", kind="images")).problem(403, "limit_exceeded")
+
+
+async def test_what_a_wallet_may_spend_in_a_month_is_the_operators(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    grant = {"organization_id": organization.id, "amount": "100", "source": "bonus"}
+    await organization.operator.post("credits/grants", grant, headers={"Idempotency-Key": "grant"})
+    path = f"organizations/{organization.id}/wallet-budget"
+    (await organization.key.send("PUT", path, {"monthly": "10"})).problem(403, "forbidden")
+    finer = await organization.operator.send("PUT", path, {"monthly": "0.0000001"})
+    assert finer.problem(422, "validation") == ["/monthly"]
+    made = (await organization.operator.send("PUT", path, {"monthly": "10", "enforcement": "hard"})).expect(201)
+    assert (made["scope"], made["window"], made["limit"]) == ("organization", "month", "10")
+    (await use(organization.key, "10")).expect(200)
+    (await use(organization.key, "0.1")).problem(403, "limit_exceeded")
+    assert (await organization.key.get("budgets/wallet-budget"))["left"] == "0"
+    (await organization.key.send("DELETE", "budgets/wallet-budget")).problem(409, "conflict")
+    larger = {"scope": "organization", "window": "month", "limit": "1000"}
+    (await organization.key.send("PUT", "budgets/wallet-budget", larger)).problem(409, "conflict")
+    for _ in range(2):
+        assert (await organization.operator.send("PUT", path, {"monthly": None})).status == 204
+    (await use(organization.key, "0.1")).expect(200)

@@ -138,7 +138,7 @@ PATHS = (
     DeclaredPath("archive credits", credits.ArchiveCredits),
     DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
     DeclaredPath("limit a department", credits.LimitDepartment, ("put_department_limits",)),
-    DeclaredPath("set a budget", credits.SetBudget, ("put_budget",)),
+    DeclaredPath("set a budget", credits.SetBudget, ("put_budget", "put_wallet_budget")),
     DeclaredPath("delete a budget", credits.DeleteBudget, ("delete_budget",)),
     DeclaredPath("raise alerts", credits.RaiseAlerts),
     DeclaredPath("count usage", credits.CountUsage),

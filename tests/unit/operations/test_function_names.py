@@ -44,6 +44,7 @@ ADDED = {
     "get_action_costs",
     "get_department_limits",
     "put_budget",
+    "put_wallet_budget",
     "list_credit_alerts",
     "take_lease",
     "extend_lease",
