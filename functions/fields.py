@@ -33,6 +33,8 @@ ObjectPatch = FreeObject | None
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
+DocumentLabel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""What is printed beside a name on a document, such as the number of an order."""
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """An id of Xyra's, or one that the caller has chosen."""
 

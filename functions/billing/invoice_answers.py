@@ -1,9 +1,10 @@
 """Invoices and credit notes as answers show them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from functions.fields import SpanAnswer
 from shared.domain.billing.documents import (
@@ -40,6 +41,8 @@ class CreditNoteAnswer(Schema):
     """The sum of the lines, with the tax that is added to them."""
     issued_at: datetime | None
     """Null in a draft or preview."""
+    corrects: list[str]
+    """The id of the last invoice of what it corrects; empty where there is none."""
     applied: list[CreditedAmount]
     """The invoices of which it covers what was open."""
     to_balance: RoundedAmount
@@ -57,6 +60,7 @@ class CreditNoteAnswer(Schema):
             tax_lines=list(note.tax_lines),
             total=note.total,
             issued_at=note.issued_at,
+            corrects=[] if note.invoice_id is None else [note.invoice_id],
             applied=list(note.lowered),
             to_balance=round_half_up(note.to_balance, note.currency),
         )
@@ -79,6 +83,8 @@ class InvoiceAnswer(Schema):
     number: str | None
     """Given when it is finalized."""
     organization_id: str
+    payer_id: str
+    """The organization that pays it."""
     kind: InvoiceKind
     """`period`; `interim`: what a change of subscriptions made due in advance; `manual`: entered by hand."""
     status: InvoiceStatus
@@ -87,6 +93,8 @@ class InvoiceAnswer(Schema):
     """The billing period that is invoiced."""
     issued_at: datetime | None
     """Null for a draft."""
+    issue_date: date | None
+    """The local date on which it was issued; null for a draft."""
     due_at: datetime | None
     """When it has to be paid; null for a draft."""
     lines: list[Line]
@@ -152,11 +160,13 @@ class InvoiceAnswer(Schema):
             id=invoice.id,
             number=invoice.number,
             organization_id=invoice.organization_id,
+            payer_id=invoice.organization_id,
             kind=invoice.invoice_kind,
             status=invoice.status,
             currency=invoice.currency,
             period=SpanAnswer(start=invoice.start, end=invoice.end),
             issued_at=invoice.issued_at,
+            issue_date=_issue_date(invoice),
             due_at=invoice.payable_by,
             lines=list(lines[:LINES_SHOWN]),
             lines_url=f"/api/v1/invoices/{invoice.id}/lines",
@@ -186,6 +196,7 @@ class InvoiceAnswer(Schema):
         """As finalizing would issue it now. Negative differences that nothing offsets become a credit note."""
         composed = bill.composed()
         totals = composed.totals(draft.currency)
+        corrected = bill.last_invoice_for({line.period.start for line in composed.correction})
         note = CreditNoteAnswer(
             id=None,
             number=None,
@@ -196,6 +207,7 @@ class InvoiceAnswer(Schema):
             tax_lines=list(tax_lines_of(composed.correction, draft.currency)),
             total=totals.credit_note,
             issued_at=None,
+            corrects=[] if corrected is None else [corrected],
             applied=[],
             to_balance=round_half_up(ZERO, draft.currency),
         )
@@ -204,6 +216,10 @@ class InvoiceAnswer(Schema):
         answer = cls.of(draft, totals.invoice, composed.invoice, notes)
         later = [line for interim in bill.interims for line in interim.lines][:LINES_SHOWN]
         return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed, "later": later})
+
+
+def _issue_date(invoice: Invoice) -> date | None:
+    return None if invoice.issued_at is None else invoice.issued_at.astimezone(ZoneInfo(invoice.timezone)).date()
 
 
 async def whole_invoice(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:

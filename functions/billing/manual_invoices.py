@@ -7,7 +7,7 @@ from pydantic import AfterValidator, StringConstraints
 
 from functions.billing.invoice_answers import InvoiceAnswer, whole_invoice
 from functions.billing.invoices import InvoicePath
-from functions.fields import Name, Reference, Text
+from functions.fields import DocumentLabel, Name, Reference, Text
 from shared.domain.access.identity import Permission
 from shared.domain.billing.manual_invoices import ManualLine, Particulars
 from shared.domain.kernel.money import Amount, NonNegativeQuantity
@@ -19,8 +19,6 @@ blueprint = func.Blueprint()
 
 MAXIMUM_LINES = 200
 MAXIMUM_FIELDS = 20
-
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 def _labelled(fields: dict[str, str]) -> dict[str, str]:
@@ -52,9 +50,9 @@ class ManualInvoiceRequest(Schema):
     organization_id: Reference | None = None
     """The id, slug or external id of the organization that is billed."""
     lines: Lines
-    purchase_order: Label | None = None
+    purchase_order: DocumentLabel | None = None
     """The number of the customer's order."""
-    reference: Label | None = None
+    reference: DocumentLabel | None = None
     """What you call it."""
     notes: Text | None = None
     """Printed on the invoice."""
@@ -65,9 +63,9 @@ class ManualInvoiceRequest(Schema):
 class InvoicePatch(MergePatch):
     lines: Lines | None = None
     """All lines anew. Only of a draft by hand."""
-    purchase_order: Label | None = None
+    purchase_order: DocumentLabel | None = None
     """The number of the customer's order; null for none."""
-    reference: Label | None = None
+    reference: DocumentLabel | None = None
     """What you call it; null for nothing."""
     notes: Text | None = None
     """Printed on the invoice; null for none."""

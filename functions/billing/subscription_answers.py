@@ -87,6 +87,8 @@ class SubscriptionAnswer(Schema):
     """The organization's number of seats now."""
     quantity: int
     """How often its plan is had."""
+    purchase_order: str | None
+    """The number of the customer's order at its place."""
     anchor: CycleAnchor
     """From where its quarters and years are counted."""
     current_period: SpanAnswer
@@ -126,6 +128,7 @@ class SubscriptionAnswer(Schema):
             trial_ends_at=subscription.trial.ends_at if subscription.trial is not None else None,
             seats=organization.seats.at(subscription.now) or 0,
             quantity=subscription.terms.quantity,
+            purchase_order=organization.purchase_orders.get(subscription.place),
             anchor=subscription.terms.anchor,
             current_period=SpanAnswer(start=period.start, end=period.end),
             current_cycle=SpanAnswer(start=cycle.start, end=cycle.end),

@@ -14,7 +14,7 @@ from functions.billing.subscription_answers import (
     answers_of,
     carried_out,
 )
-from functions.fields import Listed, Reference
+from functions.fields import DocumentLabel, Listed, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
 from shared.domain.pricing.places import PlaceTakenError
@@ -55,6 +55,8 @@ class SubscriptionRequest(Schema):
     paid, or `calendar`, 1 January. `anniversary` of a base plan by the month moves the organization's months to that
     day.
     """
+    purchase_order: DocumentLabel | None = None
+    """The number of the customer's order: the organization's invoices name it from then on."""
 
 
 @endpoint(
@@ -74,7 +76,8 @@ async def create_subscription(call: Call[SubscriptionRequest]) -> Reply:
         raise ForbiddenError("Only the operator sets start and trial_days; leave them out")
     organization_id = await call.organization_id(body.organization_id)
     command = Subscribe(
-        *(body.plan, body.seats, body.start, body.trial_days, body.quantity, body.anchor), only_public=not is_operator
+        *(body.plan, body.seats, body.start, body.trial_days, body.quantity, body.anchor, body.purchase_order),
+        only_public=not is_operator,
     )
     return Reply(await carried_out(call, organization_id, call.new_id("sub"), command, "now"))
 

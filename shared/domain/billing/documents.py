@@ -145,6 +145,7 @@ class Invoice(Entity):
             as_of=now,
             created_at=now,
             finalize_at=period.end + timedelta(hours=organization.grace_hours),
+            purchase_order=organization.purchase_order,
         )
 
     @classmethod

@@ -54,8 +54,15 @@ class GrantedLine(Value):
             excess -= amounts[-1]
         return tuple(reversed(amounts))
 
-    def converged(self, due: Decimal, terms: PlanGrant | None, ends_at: datetime) -> "GrantedLine":
-        """On another amount. `terms` are those of what is more; None where nothing is due any more."""
+    def converged(
+        self, due: Decimal, terms: PlanGrant | None, ends_at: datetime, *, is_paid: bool = True
+    ) -> "GrantedLine":
+        """On another amount. `terms` are those of what is more; None where nothing is due any more.
+
+        What comes with the payment of a cycle that is not paid does not rise.
+        """
+        if terms is not None and terms.on == "paid" and not is_paid:
+            due = min(due, self.due)
         more = due - self.given
         if more <= 0 or terms is None:
             return self.model_copy(update={"due": due, "has_fallen": self.has_fallen or more < 0})
@@ -84,6 +91,8 @@ class GrantedCycle(Entity):
     """That of the places which the last decision rests on."""
     begun: int = 0
     """How many entries of the place's history had begun then."""
+    is_paid: bool = False
+    """Whether nothing of the cycle's fees in advance was owed then; asked where credits come with their payment."""
     version: int = 0
     """Counts the decisions that moved something."""
     applied: int = 0
@@ -99,12 +108,12 @@ class GrantedCycle(Entity):
         """Of the wallet's command that gives a grant: its place in the cycle names it."""
         return f"plan_grant:{self.id.removeprefix(f'{self.kind}:')}:{line.kind}:{line.key}:{index}"
 
-    def is_older_than(self, revision: int, begun: int) -> bool:
+    def is_older_than(self, revision: int, begun: int, *, is_paid: bool) -> bool:
         """Whether a decision that rests on these comes after the last one."""
-        return (self.revision, self.begun) < (revision, begun)
+        return (self.revision, self.begun, self.is_paid) < (revision, begun, is_paid)
 
     def decided(
-        self, due: Mapping[GrantName, DueGrant], revision: int, begun: int, ends_at: datetime
+        self, due: Mapping[GrantName, DueGrant], revision: int, begun: int, ends_at: datetime, *, is_paid: bool
     ) -> "GrantedCycle":
         """With what is due by later terms. What is no longer due is taken back."""
         lines = {GrantName(line.key, line.kind): line for line in self.lines}
@@ -114,9 +123,10 @@ class GrantedCycle(Entity):
             line = lines.get(name) or GrantedLine(key=name.key, kind=name.kind)
             wanted = due.get(name)
             amount, terms = (ZERO, None) if wanted is None else (wanted.amount, wanted.terms)
-            converged.append(line.converged(amount, terms, ends_at))
+            converged.append(line.converged(amount, terms, ends_at, is_paid=is_paid))
         version = self.version + (tuple(converged) != self.lines)
-        return self.changed(lines=tuple(converged), end=ends_at, revision=revision, begun=begun, version=version)
+        basis = {"revision": revision, "begun": begun, "is_paid": is_paid}
+        return self.changed(lines=tuple(converged), end=ends_at, version=version, **basis)
 
 
 def granted_cycle_id(place: str, interval: PlanInterval, cycle: Period) -> str:

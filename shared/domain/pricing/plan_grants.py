@@ -24,6 +24,7 @@ from shared.domain.pricing.places import Terms
 from shared.domain.pricing.plan_intervals import PlanInterval
 
 CREDIT_PLACES = 6
+GrantedOn = Literal["start", "paid"]
 MAXIMUM_GRANTS = 10
 """Of a plan."""
 
@@ -61,8 +62,10 @@ class PlanGrant(Value):
     """Whether they burn before bought ones of the same priority and expiry."""
     every: Literal["cycle"] = "cycle"
     """They are given once for each cycle."""
-    on: Literal["start"] = "start"
-    """They are there from the cycle's start on."""
+    on: GrantedOn = "start"
+    """`start`: they are there from the cycle's start on. `paid`: as soon as nothing of the plan's fees in advance for
+    the cycle is owed.
+    """
     expires: Literal["cycle", "never"] = "cycle"
     """`cycle`: what is left at the cycle's end is gone, but for `rollover`. `never`: they stay."""
     rollover: Annotated[NonNegativeAmount, AfterValidator(_credits)] = ZERO

@@ -70,6 +70,8 @@ class Organization(Entity, BillingDetails):
     """The number of seats to bill where a charge prices seats."""
     seat_commands: int = 0
     """How often a command to a subscription set the seats, so that its effects can tell whether they read it."""
+    purchase_orders: Mapping[str, str] = {}
+    """The numbers of its own orders of plans, by place: of the last subscription there."""
     sign_up_bonus: Decimal = Decimal(0)
     """Credits that its wallet begins with, as somebody signed up for it."""
     livemode: bool = True
@@ -92,6 +94,18 @@ class Organization(Entity, BillingDetails):
         settings = values.get("settings") if isinstance(values, dict) else None
         is_set = settings.get("paid_usage") if isinstance(settings, dict) else getattr(settings, "paid_usage", False)
         return {**values, "had_paid_usage": True} if is_set else values
+
+    @property
+    def purchase_order(self) -> str | None:
+        """The one that its invoices name: of the base plan, else of the first add-on that has one."""
+        places = sorted(self.purchase_orders, key=lambda place: (place != "base", place))
+        return self.purchase_orders[places[0]] if places else None
+
+    def with_purchase_order(self, place: str, number: str | None) -> "Organization":
+        """With that of a new subscription, which may have none."""
+        others = {other: named for other, named in self.purchase_orders.items() if other != place}
+        ordered = others if number is None else {**others, place: number}
+        return self if ordered == self.purchase_orders else self.changed(purchase_orders=ordered)
 
     @property
     def timezone(self) -> str:

@@ -56,7 +56,8 @@ class AccountServices:
     def issuing(self, bills: Bills, draws: Draws) -> Issuing:
         """What finalizes invoices onto these accounts."""
         return Issuing(
-            *(self._store, self._clock, bills, self.documents, draws, self.accounts, self._outbox), self.profiles
+            *(self._store, self._clock, bills, self.documents, draws, self.accounts, self.dunning, self._outbox),
+            self.profiles,
         )
 
     def runs(self, queue: Queue, issuing: Issuing, interims: Interims) -> tuple[InvoiceJobs, InvoiceRuns]:

@@ -47,6 +47,8 @@ class IssuedOnAccount:
     invoice: Invoice | None
     credit_note: CreditNote | None
     writes: Sequence[Operation]
+    settled: Sequence[str] = ()
+    """The ids of invoices of which nothing is to be paid any more."""
 
 
 class Accounts:
@@ -92,6 +94,7 @@ class Accounts:
         """
         movements: list[Movement] = []
         writes: list[Operation] = []
+        settled: list[str] = []
         balance = ZERO
         if note is not None:
             lowered = await self.lowered(note.organization_id, -note.total, corrected, now)
@@ -99,14 +102,16 @@ class Accounts:
             movements.append(Movement("credit_note", -note.total, note.id))
             balance = note.to_balance
             writes += lowered.writes
+            settled += lowered.settled
         if invoice is not None:
             applied = min(EXACT.add(read.account.balance, balance), invoice.total)
             invoice = invoice.covered(now, from_balance=applied).changed(applied_when_issued=applied)
             movements.append(Movement("invoice", -invoice.total, invoice.id))
             balance = EXACT.subtract(balance, applied)
+            settled += [] if invoice.amount_due else [invoice.id]
         if movements:
             writes += read.writing(movements, balance, now)
-        return IssuedOnAccount(invoice, note, writes)
+        return IssuedOnAccount(invoice, note, writes, settled)
 
     async def lowered(
         self, organization_id: str, amount: Decimal, invoice_ids: Sequence[str], now: datetime
@@ -118,6 +123,7 @@ class Accounts:
         wanted = invoice_ids[:MAXIMUM_LOWERED]
         stored = await self._invoices.get_many(organization_id, wanted)
         lowered: list[CreditedAmount] = []
+        settled: list[str] = []
         writes: list[Operation] = []
         rest = amount
         for invoice in (stored[id_] for id_ in wanted if id_ in stored):
@@ -126,8 +132,10 @@ class Accounts:
                 rest = EXACT.subtract(rest, credited)
                 lowered.append(CreditedAmount(invoice_id=invoice.entity.id, amount=credited))
             if credited > 0 or not writes:
-                writes.append(replacing(invoice, invoice.entity.covered(now, credited=credited, is_noted=True)))
-        return LoweredInvoices(tuple(lowered), rest, writes)
+                covered = invoice.entity.covered(now, credited=credited, is_noted=True)
+                writes.append(replacing(invoice, covered))
+                settled += [covered.id] if credited > 0 and not covered.amount_due else []
+        return LoweredInvoices(tuple(lowered), rest, writes, settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,8 @@ class LoweredInvoices:
     lowered: tuple[CreditedAmount, ...]
     rest: Decimal
     writes: Sequence[Operation]
+    settled: Sequence[str]
+    """The ids of those of which nothing is to be paid any more."""
 
     def noted_in(self, note: CreditNote) -> CreditNote:
         return note.changed(lowered=self.lowered, to_balance=round_half_up(self.rest, note.currency))

@@ -236,29 +236,17 @@ def _billed_period(
         due, billed = _running(due, billed, when.now)
     start, conceding = rated.period.start, rated.concessions
     waived, given = conceded(conceding.waived, start), conceded(conceding.given, start)
-    lines = differences(PeriodBill(rated.period, due, billed, _paid(rated), waived, given), invoiced_period, currency)
+    paid = None if rated.drawn is None else lowered(rated.drawn, rated.due)
+    lines = differences(PeriodBill(rated.period, due, billed, paid or {}, waived, given), invoiced_period, currency)
     return BilledPeriod(
         rated.guarded,
         lines,
         rated.open_until,
         is_drawn_from=rated.is_prepaid and rated.drawn is None,
-        drawn=None if when.only_in_advance else _lowered(rated),
+        drawn=None if when.only_in_advance or paid == rated.drawn else paid,
         is_partial=when.only_in_advance,
         has_commitments=any(line.type == "commitment" for line in rated.due),
     )
-
-
-def _lowered(rated: RatedPeriod) -> Mapping[str, Decimal] | None:
-    """Less than the wallet has paid, where less is due; None where it paid no more than is due."""
-    if rated.drawn is None:
-        return None
-    paid = lowered(rated.drawn, rated.due)
-    return paid if paid != rated.drawn else None
-
-
-def _paid(rated: RatedPeriod) -> Mapping[str, Decimal]:
-    """What the wallet pays of what is due."""
-    return {} if rated.drawn is None else lowered(rated.drawn, rated.due)
 
 
 def _in_advance(due: Sequence[Line], billed: Mapping[str, BilledLine]) -> tuple[list[Line], dict[str, BilledLine]]:

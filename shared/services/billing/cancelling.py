@@ -10,6 +10,7 @@ from shared.domain.billing.concessions import waived_lines
 from shared.domain.billing.documents import Invoice
 from shared.domain.billing.invoicing import hash_of
 from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.domain.kernel.money import ZERO
 from shared.domain.pricing.lines import Line
 from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts
@@ -75,7 +76,7 @@ class Cancelling:
             operations: list[Operation] = [replacing(invoice, cancelled)]
             operations += [replacing(*period) for period in periods]
             operations += read.writing([movement], invoice.entity.credits_applied, now)
-            entries = self._dunning.settled_entry(invoice.entity)
+            entries = self._dunning.lowered_entries(invoice.entity, ZERO)
             await self._store.batch(INVOICES.name, organization_id, [*operations, *map(putting, entries)])
             for entry in entries:
                 await self._outbox.attempt(INVOICES.name, organization_id, entry.id)

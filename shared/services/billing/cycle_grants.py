@@ -24,6 +24,8 @@ from shared.domain.pricing.plan_grants import due_grants
 from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.paid_cycles import PaidCycles
 from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.credits.clawbacks import Clawbacks
 from shared.services.credits.ledger import Ledger
@@ -69,6 +71,8 @@ class CycleGrants:
         periods: Periods,
         place_histories: PlaceHistories,
         cycles: PlanCycles,
+        paid: PaidCycles,
+        documents: BillingDocuments,
         ledger: Ledger,
         outbox: Outbox,
     ) -> None:
@@ -77,6 +81,8 @@ class CycleGrants:
         self._periods = periods
         self._place_histories = place_histories
         self._cycles = cycles
+        self._paid = paid
+        self._documents = documents
         self._ledger = ledger
         self._clawbacks = Clawbacks(ledger)
         self._granted = Records(store, TENANTS, GrantedCycle)
@@ -110,11 +116,26 @@ class CycleGrants:
                 for cycle in cycles[-MAXIMUM_CYCLES:]:
                     await self._converge(organization, places, _Turn(place, interval, cycle), now)
 
+    async def grant_paid(self, organization_id: str, invoice_id: str) -> None:
+        """What happens for `INVOICE_SETTLED`, however often: credits that come with the payment of fees are there.
+
+        Raises as `grant`, and `UnavailableError` where the payment cannot be read yet.
+        """
+        places = await self._place_histories.of(organization_id)
+        if not await self._place_histories.bring_credits(places, on="paid"):
+            return
+        invoice = await self._documents.find_invoice(organization_id, invoice_id)
+        if invoice is None or invoice.amount_due:
+            raise UnavailableError("The invoice was settled a moment ago, and that cannot be read yet")
+        await self.grant(organization_id, to_text(invoice.start), "0")
+
     async def _converge(self, organization: Organization, places: Places, turn: _Turn, now: datetime) -> None:
         """Bring a place's credits of a cycle to what is due by what has begun until now."""
         history, period = places.fees[turn.place], turn.cycle.period
         grants = await self._place_histories.grants(history)
         brings_credits = any(grants.values())
+        waits = any(grant.on == "paid" for of_version in grants.values() for grant in of_version)
+        is_paid = waits and await self._paid.is_paid(organization, places, turn.place, period)
         id_ = granted_cycle_id(turn.place, turn.interval, period)
         until = min(now, period.end - _INSTANT)
         begun = sum(entry.effective_from <= until for entry in history.entries)
@@ -124,10 +145,10 @@ class CycleGrants:
             if current is None and not brings_credits:
                 return None
             before = GrantedCycle.of(turn.place, turn.interval, period) if current is None else current.entity
-            if not before.is_older_than(places.revision, begun):
+            if not before.is_older_than(places.revision, begun, is_paid=is_paid):
                 return before
             due = due_grants(_ending(history, organization), grants, turn.cycle, turn.interval, until)
-            decided = before.decided(due, places.revision, begun, period.end)
+            decided = before.decided(due, places.revision, begun, period.end, is_paid=is_paid)
             await self._granted.write(organization.id, current, decided, *self._following(organization, places, turn))
             return decided
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
@@ -30,6 +31,8 @@ NEVER_LATER_BY = timedelta(days=3)
 """A reminder that is this late is only marked: after an outage nobody gets a mail about what is long past."""
 OVERDUE_SETTLED = "overdue_settled"
 """The effect of what pays, lowers or cancels an overdue invoice; its value is a stored name."""
+INVOICE_SETTLED = "invoice_settled"
+"""The effect of what leaves nothing of an issued invoice to be paid; its value is a stored name."""
 
 
 class Dunning:
@@ -42,7 +45,8 @@ class Dunning:
         self._accounts = Records(store, INVOICES, BillingAccount)
         self._invoices = Records(store, INVOICES, Invoice)
         self._mails = outbox.sender(ACCESS_MAIL)
-        self._settled = outbox.sender(OVERDUE_SETTLED)
+        self._lifted = outbox.sender(OVERDUE_SETTLED)
+        self._settled = outbox.sender(INVOICE_SETTLED)
 
     async def run(self, organization: Organization) -> None:
         """What the hourly run does for one organization; safe to repeat."""
@@ -61,12 +65,21 @@ class Dunning:
         if organization.restricted_since is not None:
             await self._restrict_or_lift(organization)
 
-    def settled_entry(self, invoice: Invoice) -> list[OutboxEntry]:
-        """What belongs into the batch that settles an invoice: an entry where it was overdue."""
-        if invoice.status != "overdue":
-            return []
-        entry_id = f"{OVERDUE_SETTLED}:{invoice.id}"
-        return [self._settled.entry(entry_id, organization_id=invoice.organization_id)]
+    def lowered_entries(self, invoice: Invoice, still_due: Decimal) -> list[OutboxEntry]:
+        """What belongs into the batch that lowers what is due of an invoice to so much. It is as it was before."""
+        entries = []
+        if invoice.status == "overdue":
+            entry_id = f"{OVERDUE_SETTLED}:{invoice.id}"
+            entries.append(self._lifted.entry(entry_id, organization_id=invoice.organization_id))
+        if not still_due:
+            entries.append(self.settled_entry(invoice.organization_id, invoice.id))
+        return entries
+
+    def settled_entry(self, organization_id: str, invoice_id: str) -> OutboxEntry:
+        """What belongs into the batch that leaves nothing of an issued invoice to be paid."""
+        return self._settled.entry(
+            f"{INVOICE_SETTLED}:{invoice_id}", organization_id=organization_id, invoice_id=invoice_id
+        )
 
     async def letter(
         self,

@@ -1,7 +1,7 @@
 """Credit notes by hand: goodwill on lines of an issued invoice, at most what is left of them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +22,7 @@ from shared.domain.kernel.shares import split
 from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.billing.accounts import Accounts, LoweredInvoices
+from shared.services.billing.accounts import Accounts
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.dunning import Dunning
 from shared.services.billing.numbering import Numberings
@@ -129,9 +129,10 @@ class Goodwill:
         on_invoice = amount if draft.settle == "open" else ZERO
         lowered = await self._accounts.lowered(organization.id, on_invoice, [invoice_id], now)
         rest = EXACT.add(lowered.rest, EXACT.subtract(amount, on_invoice))
-        note = LoweredInvoices(lowered.lowered, rest, ()).noted_in(note)
+        note = replace(lowered, rest=rest).noted_in(note)
         read = await self._accounts.read(organization.id, now)
-        entries = self._dunning.settled_entry(invoice)
+        still_due = ZERO if invoice_id in lowered.settled else invoice.amount_due
+        entries = self._dunning.lowered_entries(invoice, still_due)
         operations: list[Operation] = [
             creating(note),
             counted,

@@ -199,7 +199,7 @@ class InvoicePayments:
         made: Payment | BalanceApplication,
         on_account: Sequence[Operation],
     ) -> None:
-        entries = self._dunning.settled_entry(invoice.entity)
+        entries = self._dunning.lowered_entries(invoice.entity, changed.amount_due)
         operations = [replacing(invoice, changed), creating(made), *on_account, *map(putting, entries)]
         await self._store.batch(INVOICES.name, organization_id, operations)
         for entry in entries:

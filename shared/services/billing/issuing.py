@@ -21,6 +21,7 @@ from shared.services.billing.bill import Bill
 from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
+from shared.services.billing.dunning import Dunning
 from shared.services.billing.numbering import NUMBERING, first_numbering
 from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
@@ -57,6 +58,7 @@ class Issuing:
         documents: BillingDocuments,
         draws: Draws,
         accounts: Accounts,
+        dunning: Dunning,
         outbox: Outbox,
         profiles: OperatorProfiles,
     ) -> None:
@@ -66,6 +68,7 @@ class Issuing:
         self._documents = documents
         self._draws = draws
         self._accounts = accounts
+        self._dunning = dunning
         self._outbox = outbox
         self._profiles = profiles
 
@@ -158,7 +161,8 @@ class Issuing:
         read = await self._accounts.of(organization.id, account, now)
         on_account = await self._accounts.issuing(read, invoice, None, (), now)
         invoice = on_account.invoice or invoice
-        await self._commit(organization.id, [creating(invoice), counted, *on_account.writes], bill, [(invoice, lines)])
+        writes = [creating(invoice), counted, *on_account.writes]
+        await self._commit(organization.id, writes, bill, [(invoice, lines)], on_account.settled)
         return invoice
 
     async def _numbering_and_account(
@@ -221,20 +225,29 @@ class Issuing:
             writes.append(creating(issued.credit_note))
         if documents:
             writes.append(replacing(before, numbering) if before is not None else creating(numbering))
-        await self._commit(organization.id, writes, bill, documents)
+        await self._commit(organization.id, writes, bill, documents, on_account.settled)
         return issued
 
     async def _commit(
-        self, organization_id: str, writes: Sequence[Operation], bill: Bill, documents: Sequence[IssuedDocument]
+        self,
+        organization_id: str,
+        writes: Sequence[Operation],
+        bill: Bill,
+        documents: Sequence[IssuedDocument],
+        settled: Sequence[str] = (),
     ) -> None:
-        """These writes with what the bill changes of its periods. Raises as `_issue`."""
+        """These writes with what the bill changes of its periods, and what follows from settled invoices.
+
+        Raises as `_issue`.
+        """
         lowering = await self._draws.lowering(organization_id, bill)
         changed = changed_periods(bill, documents, lowering.drawn, self._clock.now())
-        operations = [*writes, *(replacing(*period) for period in changed), *map(putting, lowering.entries)]
+        entries = [*lowering.entries, *(self._dunning.settled_entry(organization_id, id_) for id_ in settled)]
+        operations = [*writes, *(replacing(*period) for period in changed), *map(putting, entries)]
         if not operations:
             return
         await self._store.batch(INVOICES.name, organization_id, operations)
-        for entry in lowering.entries:
+        for entry in entries:
             await self._outbox.attempt(INVOICES.name, organization_id, entry.id)
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:

@@ -48,6 +48,8 @@ class Subscribe:
     """How often an add-on is had."""
     anchor: CycleAnchor | None = None
     """In place of the plan's."""
+    purchase_order: str | None = None
+    """The number of the customer's order."""
     only_public: bool = True
     """Whether the plan has to be one that organizations may subscribe to by themselves."""
 
@@ -145,6 +147,7 @@ class SubscriptionCommands:
         )
         if moves_months:
             organization = await self._with_months_from(organization, terms, plan.place, then or start, now)
+        organization = organization.with_purchase_order(plan.place, command.purchase_order)
         seated = _with_seats(organization, command.seats, now, now)
         return Decision("subscribe", subscribed, seated, start, then)
 

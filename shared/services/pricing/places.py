@@ -10,7 +10,7 @@ from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.places import Places, Terms
-from shared.domain.pricing.plan_grants import PlanGrant
+from shared.domain.pricing.plan_grants import GrantedOn, PlanGrant
 from shared.domain.tenancy.entitlements import Entitlements, PlaceEntitlements
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.plans import Plans
@@ -90,11 +90,12 @@ class PlaceHistories:
         ids = {entry.value.plan_version_id for entry in history.entries}
         return {id_: (await self._plans.version(id_)).grants for id_ in ids}
 
-    async def bring_credits(self, places: Places) -> bool:
-        """Whether a plan that was, is or will be at a place brings any."""
+    async def bring_credits(self, places: Places, on: GrantedOn | None = None) -> bool:
+        """Whether a plan that was, is or will be at a place brings any: at any time, or at this one."""
         for history in places.fees.values():
-            if any((await self.grants(history)).values()):
-                return True
+            for grants in (await self.grants(history)).values():
+                if any(on is None or grant.on == on for grant in grants):
+                    return True
         return False
 
     async def _allowed(self, terms: Terms) -> PlaceEntitlements:

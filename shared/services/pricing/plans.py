@@ -192,6 +192,7 @@ class Plans:
             if refused is not None:
                 path, detail = refused
                 raise ValidationError.at(pointer, f"{'/'.join(map(str, path))} of this version {detail}")
+            _check_payable(draft, version)
             await self._billing_models.reserve(version.model_id, currency, place, pointer)
             prices[currency] = PlanPrice(model_id=version.model_id, version_id=version_id)
         return prices
@@ -208,6 +209,15 @@ class Plans:
             except ConflictError:
                 continue  # the operator has made a plan with this key
         self._has_defaults = True
+
+
+def _check_payable(draft: PlanDraft, version: Version) -> None:
+    """Raises `ValidationError` for credits that come with the payment of fees, where none is paid in advance."""
+    has_advance = any(charge.billing_timing == "advance" for charge in version.charges)
+    for index, grant in enumerate(draft.grants):
+        if grant.on == "paid" and not has_advance:
+            detail = "is paid, and the plan has no fee in advance; write start, or give a fee the timing advance"
+            raise ValidationError.at(f"/grants/{index}/on", detail)
 
 
 def _check_publishable(plan: Plan, draft: PlanDraft) -> None:

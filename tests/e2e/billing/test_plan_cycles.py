@@ -3,6 +3,7 @@
 Every figure is worked out by hand. A year of 365.00 costs 1.00 a day.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from tests.doubles.clients.hosts import TimeMachine
@@ -63,6 +64,31 @@ async def test_a_year_that_falls_is_credited_with_the_period(time_machine: TimeM
     # 46.00 of it are offset on the invoice of June; the note names the invoice that it corrects.
     assert sorted(line["amount"] for line in closing["lines"]) == ["-46.00", "16.00", "30.00"]
     assert [(note["total"], len(note["lines"])) for note in noted["credit_notes"]] == [("-154.00", 1)]
+
+
+async def test_what_a_dated_change_takes_off_a_year_is_credited_before_its_date(
+    time_machine: TimeMachine,
+) -> None:
+    """What is due is a function of what is agreed. 10 August to 31 December are 144 days."""
+    await time_machine.at("2027-01-01T00:00:00Z")
+    organization = await time_machine.xyra.organization(grace_hours=0)
+    annual = await plan(time_machine.xyra, fee("365.00", interval="year"), name="Annual", interval="year")
+    double = await plan(time_machine.xyra, fee("730.00", interval="year"), name="Double", interval="year")
+    made = await subscribe(organization, annual)
+    await time_machine.at("2027-05-10T12:00:00Z")
+    dated = {"plan": double["key"], "at": "2027-08-10T00:00:00Z"}
+    assert (await command(organization, made, "change", **dated))["invoice_id"] is None
+    await time_machine.at("2027-06-01T01:00:00Z")
+    assert (await documents(organization))[1:] == [[("2027-01-01", "subscription", "-144.00")]]
+    # Taken back, it is billed again, and agreed anew, credited again.
+    withdrawn = await command(organization, made, "withdraw")
+    assert await issued(organization, withdrawn) == {"Annual subscription": "144.00"}
+    await command(organization, made, "change", **dated)
+    await time_machine.at("2027-07-01T01:00:00Z")
+    await time_machine.at("2027-08-10T01:00:00Z")
+    assert lines((await interims(organization))[-1]) == {"Double subscription": "288.00"}
+    amounts = [Decimal(amount) for document in await documents(organization) for _, _, amount in document]
+    assert sum(amounts) == Decimal("509.00")  # 221 days at 1.00, 144 at 2.00
 
 
 async def test_a_stub_of_12_days_pays_12_of_31(time_machine: TimeMachine) -> None:

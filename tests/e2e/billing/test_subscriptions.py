@@ -79,6 +79,19 @@ async def test_a_place_has_one_subscription_and_add_ons_stand_beside_it(xyra: Xy
     assert {each["id"] for each in listed} == {first["id"], beside["id"]}
 
 
+async def test_the_number_of_an_order_stands_on_what_is_invoiced_for_it(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    team, addon = await plan(xyra, fee("29.00")), await plan(xyra, fee("10.00"), kind="addon")
+    beside = await subscribe(organization, addon, purchase_order="PO-2")
+    assert beside["purchase_order"] == "PO-2"
+    made = await subscribe(organization, team, purchase_order="PO-1")
+    numbers = [
+        (await organization.key.get(f"invoices/{each['invoice_id']}"))["purchase_order"] for each in (beside, made)
+    ]
+    assert numbers == ["PO-2", "PO-1"]
+    assert (await organization.key.get("invoices/preview"))["purchase_order"] == "PO-1"
+
+
 async def test_of_many_subscriptions_at_once_one_is_made(xyra: Xyra) -> None:
     organization = await xyra.organization()
     team = await plan(xyra, fee("29.00"))
@@ -106,7 +119,7 @@ async def test_what_cannot_be_subscribed_to_is_refused(xyra: Xyra) -> None:
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
     own = {"plan": team["key"], "trial_days": 14}
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
-    for field, value in (("quantity", 2), ("quantity", 0), ("anchor", 15), ("coupons", []), ("purchase_order", "x")):
+    for field, value in (("quantity", 2), ("quantity", 0), ("anchor", 15), ("coupons", []), ("purchase_order", "")):
         body = {"plan": team["key"], field: value}
         assert (await organization.key.send("POST", "subscriptions", body)).problem(422, "validation") == [f"/{field}"]
     await organization.key.post("subscriptions", {"plan": team["key"]})

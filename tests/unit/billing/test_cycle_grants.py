@@ -16,11 +16,14 @@ from shared.bootstrap import Application, Ports
 from shared.containers import TENANTS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.grants import DEFAULT_KIND
+from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.plans import PlanDraft
 from shared.services.billing.cycle_grants import CycleGrants
+from shared.services.billing.goodwill import GoodwillDraft
+from shared.services.billing.invoice_payments import PaymentByHand
 from shared.services.billing.subscription_commands import (
     Cancel,
     Change,
@@ -58,7 +61,8 @@ class World:
 
     async def plan(self, key: str, amount: str | None = None, **fields: Any) -> None:
         interval = fields.pop("interval", "month")
-        fee = {"key": "fee", "type": "flat_fee", "amount": "10.00", "timing": "advance", "interval": interval}
+        timing, price = fields.pop("timing", "advance"), fields.pop("fee", "10.00")
+        fee = {"key": "fee", "type": "flat_fee", "amount": price, "timing": timing, "interval": interval}
         model_id = named_id("bm", key)
         model = BillingModelDraft.model_validate({"name": key, "currency": "USD", "charges": [fee]})
         await self.host.billing_models.create(model_id, None, model)
@@ -75,12 +79,33 @@ class World:
             named_id("plan", key), PlanDraft.model_validate(draft | {"grants": grants, "trial": trial})
         )
 
-    async def command(self, command: Command, host: Application | None = None, subscription: str = "base") -> None:
+    async def command(
+        self, command: Command, host: Application | None = None, subscription: str = "base"
+    ) -> str | None:
+        """The id of the interim invoice that it issued."""
         self._commands += 1
         self.clock.move(timedelta(seconds=1))
         id_ = named_id("sub", subscription)
         name = id_ if isinstance(command, Subscribe) else f"command {self._commands}"
-        await (host or self.host).subscriptions.command(ORGANIZATION, id_, command, name)
+        return (await (host or self.host).subscriptions.command(ORGANIZATION, id_, command, name)).invoice_id
+
+    async def invoice(self, inside: datetime) -> str:
+        """The id of the invoice of the period around an instant, which is finalized now."""
+        organization = await self.host.organizations.get(ORGANIZATION)
+        period = await self.host.periods.containing(organization, inside)
+        draft = await self.host.issuing.draft(organization, period)
+        assert draft is not None
+        issued = await self.host.issuing.finalize(organization, draft.id)
+        assert issued.invoice is not None
+        return issued.invoice.id
+
+    async def pay(self, invoice_id: str | None, amount: str | None = None) -> None:
+        """What is due of an invoice, or so much."""
+        assert invoice_id is not None
+        self._commands += 1
+        by_hand = PaymentByHand("bank_transfer", None if amount is None else Decimal(amount))
+        payment_id = named_id("pay", self._commands)
+        await self.host.account.payments.pay(ORGANIZATION, payment_id, invoice_id, by_hand)
 
     async def at(self, now: datetime) -> None:
         """A moment later, when what was due then is swept."""
@@ -138,6 +163,72 @@ async def test_repeating_the_work_of_a_cycle_brings_nothing_more(world: World):
             await asyncio.gather(*(receive(**entry) for _ in range(4)))
         await world.host.outbox.sweep()
     assert await world.grants() == [("1000", "0")]
+
+
+async def test_credits_on_payment_are_there_once_each_cycle_is_paid(world: World):
+    await world.plan("team", "3000", on="paid")
+    interim = await world.command(Subscribe("team"))
+    assert await world.available() == "0"
+    await world.pay(interim, "3.00")
+    assert await world.available() == "0"
+    await world.pay(interim)
+    assert await world.grants() == [("1000", "0")]
+    await world.at(datetime(2026, 12, 2, 1, tzinfo=UTC))
+    assert await world.available() == "0"
+    invoice = await world.invoice(NOW)
+    assert await world.available() == "0"
+    await world.pay(invoice)
+    assert await world.grants() == [("1000", "0"), ("3000", "0")]
+    assert await world.available() == "3000"
+
+
+async def test_credits_on_payment_rise_with_the_payment_and_fall_at_once(world: World):
+    await world.plan("small", "3000", on="paid")
+    await world.plan("large", "6000", on="paid", fee="20.00")
+    await world.pay(await world.command(Subscribe("small")))
+    world.clock.set(datetime(2026, 11, 26, 9, tzinfo=UTC))
+    interim = await world.command(Change("large"))
+    assert await world.available() == "1000"
+    await world.pay(interim)
+    assert await world.available() == "1500"
+    await world.command(Change("small"))
+    assert await world.available() == "1000"
+
+
+async def test_credits_on_payment_come_with_a_balance_that_covers_the_fees(world: World):
+    await world.plan("team", "3000", on="paid")
+    await world.pay(await world.command(Subscribe("team")), "100.00")
+    await world.at(datetime(2026, 12, 2, 1, tzinfo=UTC))
+    await world.invoice(NOW)
+    assert await world.available() == "3000"
+
+
+async def test_credits_on_payment_come_where_goodwill_or_a_waiver_leaves_nothing_owed(world: World):
+    await world.plan("team", "3000", on="paid")
+    interim = await world.command(Subscribe("team"))
+    assert interim is not None
+    await world.host.account.cancelling.cancel(ORGANIZATION, interim, None)
+    assert await world.available() == "0"
+    again = await world.command(Change(seats=1))
+    assert again is not None
+    organization = await world.host.organizations.get(ORGANIZATION)
+    draft = GoodwillDraft("A gift", Decimal("3.33"), [], "open")
+    await world.host.account.goodwill.give(organization, named_id("cn", "gift"), again, draft)
+    assert await world.available() == "1000"
+
+
+async def test_a_cancelled_invoice_whose_fees_are_waived_leaves_nothing_owed(world: World):
+    await world.plan("team", "3000", on="paid")
+    interim = await world.command(Subscribe("team"))
+    assert interim is not None
+    await world.host.account.cancelling.cancel(ORGANIZATION, interim, None, waive=True)
+    assert await world.available() == "1000"
+
+
+async def test_credits_on_payment_need_a_fee_in_advance(world: World):
+    with pytest.raises(ValidationError) as refused:
+        await world.plan("team", "3000", on="paid", timing="arrears")
+    assert [error.pointer for error in refused.value.errors] == ["/grants/0/on"]
 
 
 async def test_an_upgrade_brings_the_difference_and_one_undone_the_same_day_leaves_nothing(world: World):

@@ -124,7 +124,6 @@ from xyra.models.billing_models import VolumePercentageInput as VolumePercentage
 from xyra.models.billing_models import WorkflowChargeInput as WorkflowChargeInput
 from xyra.models.billing_models import WorkflowTypeInput as WorkflowTypeInput
 from xyra.models.billing_models import YearlyCommitmentInput as YearlyCommitmentInput
-from xyra.models.budgets import BudgetAnswer as BudgetAnswer
 from xyra.models.budgets import BudgetList as BudgetList
 from xyra.models.budgets import BudgetRequest as BudgetRequest
 from xyra.models.budgets import BudgetStatusAnswer as BudgetStatusAnswer
@@ -316,6 +315,7 @@ from xyra.models.organizations import TaxTermsAnswer as TaxTermsAnswer
 from xyra.models.organizations import TaxTermsEntry as TaxTermsEntry
 from xyra.models.organizations import TaxTermsRequest as TaxTermsRequest
 from xyra.models.organizations import TopUpSettingInput as TopUpSettingInput
+from xyra.models.organizations import WalletBudgetRequest as WalletBudgetRequest
 from xyra.models.outcomes import BulkAnswer as BulkAnswer
 from xyra.models.outcomes import BulkFilter as BulkFilter
 from xyra.models.outcomes import BulkRequest as BulkRequest
@@ -373,6 +373,7 @@ from xyra.models.shared import AnythingElse as AnythingElse
 from xyra.models.shared import AppliedAnswer as AppliedAnswer
 from xyra.models.shared import AutoVerify as AutoVerify
 from xyra.models.shared import BaseFee as BaseFee
+from xyra.models.shared import BudgetAnswer as BudgetAnswer
 from xyra.models.shared import CategoryCost as CategoryCost
 from xyra.models.shared import ChargeShareAnswer as ChargeShareAnswer
 from xyra.models.shared import Commitment as Commitment

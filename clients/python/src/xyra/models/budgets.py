@@ -9,30 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal, NotRequired, TypedDict
 
-
-class BudgetAnswer(TypedDict):
-    id: str
-    """Its id."""
-    name: str | None
-    """For people."""
-    scope: Literal["organization", "project", "department", "agent", "api_key", "run"]
-    """What kind of thing it limits."""
-    ref: str
-    """The id of the thing, or `each`."""
-    window: Literal["hour", "day", "month", "once"]
-    """The span of time in which it counts."""
-    limit: str
-    """The most that may be spent in a window."""
-    unit: Literal["credits", "money"]
-    """What the limit counts."""
-    kind: str
-    """The kind of credits."""
-    enforcement: Literal["hard", "soft"]
-    """`hard` refuses, `soft` only notes."""
-    alert_at: Sequence[str]
-    """Percent of the limit at which it is noted."""
-    created_at: str
-    """When it was created."""
+from xyra.models.shared import BudgetAnswer
 
 
 class BudgetList(TypedDict):

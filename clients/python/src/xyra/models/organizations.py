@@ -457,3 +457,10 @@ class TopUpSettingInput(TypedDict):
     """What all top-ups of a local month may cost, in USD."""
     cool_down_seconds: NotRequired[int]
     """The pause after one has ended, paid or not."""
+
+
+class WalletBudgetRequest(TypedDict):
+    monthly: str | int | Decimal | None
+    """Credits of the kind `default` that may be spent in a calendar month; null for any number."""
+    enforcement: NotRequired[Literal["hard", "soft"]]
+    """`hard` refuses what would pass it, `soft` only notes it."""

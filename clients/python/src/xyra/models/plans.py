@@ -80,11 +80,12 @@ class PlanEntitlementInput(TypedDict):
     """A feature of a plan: `value` says whether it is there, or `limit` with `mode` how much there may be."""
 
     feature: str
-    """`agents`, `api_keys`, `events`, `projects`, `runs` and `seats` are counted by Xyra."""
+    """`agents`, `api_keys`, `credits`, `events`, `models`, `projects`, `runs` and `seats` are counted by Xyra."""
     value: NotRequired[bool | None]
     """Whether the plan has it; null for a limit."""
     limit: NotRequired[str | int | Decimal | None]
-    """How much there may be; null for any number. Runs and events are those of a billing period."""
+    """How much there may be; null for any number. Runs and events are those of a billing period, credits those of a
+    calendar month."""
     mode: NotRequired[Literal["hard", "soft"] | None]
     """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
 
@@ -102,8 +103,9 @@ class PlanGrantInput(TypedDict):
     """Whether they burn before bought ones of the same priority and expiry."""
     every: NotRequired[Literal["cycle"]]
     """They are given once for each cycle."""
-    on: NotRequired[Literal["start"]]
-    """They are there from the cycle's start on."""
+    on: NotRequired[Literal["start", "paid"]]
+    """`start`: they are there from the cycle's start on. `paid`: as soon as nothing of the plan's fees in advance for
+    the cycle is owed."""
     expires: NotRequired[Literal["cycle", "never"]]
     """`cycle`: what is left at the cycle's end is gone, but for `rollover`. `never`: they stay."""
     rollover: NotRequired[str | int | Decimal]

@@ -29,6 +29,7 @@ Permission = Literal[
     "billing_models:write",
     "prices:read",
     "prices:write",
+    "plans:write",
     "invoices:read",
     "invoices:write",
     "subscriptions:read",
@@ -152,6 +153,31 @@ class BaseFee(TypedDict):
     """Whether it is due once per line, or once per agent."""
 
 
+class BudgetAnswer(TypedDict):
+    id: str
+    """Its id."""
+    name: str | None
+    """For people."""
+    scope: Literal["organization", "project", "department", "agent", "api_key", "run"]
+    """What kind of thing it limits."""
+    ref: str
+    """The id of the thing, or `each`."""
+    window: Literal["hour", "day", "month", "once"]
+    """The span of time in which it counts."""
+    limit: str
+    """The most that may be spent in a window."""
+    unit: Literal["credits", "money"]
+    """What the limit counts."""
+    kind: str
+    """The kind of credits."""
+    enforcement: Literal["hard", "soft"]
+    """`hard` refuses, `soft` only notes."""
+    alert_at: Sequence[str]
+    """Percent of the limit at which it is noted."""
+    created_at: str
+    """When it was created."""
+
+
 class CategoryCost(TypedDict):
     category: str
     """`llm`, `compute`, `api`, `labor`, `tools` or any other that was reported."""
@@ -245,6 +271,8 @@ class CreditNoteAnswer(TypedDict):
     """The sum of the lines, with the tax that is added to them."""
     issued_at: str | None
     """Null in a draft or preview."""
+    corrects: Sequence[str]
+    """The id of the last invoice of what it corrects; empty where there is none."""
     applied: Sequence[CreditedAmount]
     """The invoices of which it covers what was open."""
     to_balance: str
@@ -363,6 +391,8 @@ class InvoiceAnswer(TypedDict):
     """Given when it is finalized."""
     organization_id: str
     """The organization that it belongs to."""
+    payer_id: str
+    """The organization that pays it."""
     kind: Literal["period", "interim", "manual"]
     """`period`; `interim`: what a change of subscriptions made due in advance; `manual`: entered by hand."""
     status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
@@ -373,6 +403,8 @@ class InvoiceAnswer(TypedDict):
     """The billing period that is invoiced."""
     issued_at: str | None
     """Null for a draft."""
+    issue_date: str | None
+    """The local date on which it was issued; null for a draft."""
     due_at: str | None
     """When it has to be paid; null for a draft."""
     lines: Sequence[Line]
@@ -730,11 +762,12 @@ class PlanEntitlement(TypedDict):
     """A feature of a plan: `value` says whether it is there, or `limit` with `mode` how much there may be."""
 
     feature: str
-    """`agents`, `api_keys`, `events`, `projects`, `runs` and `seats` are counted by Xyra."""
+    """`agents`, `api_keys`, `credits`, `events`, `models`, `projects`, `runs` and `seats` are counted by Xyra."""
     value: NotRequired[bool | None]
     """Whether the plan has it; null for a limit."""
     limit: NotRequired[str | None]
-    """How much there may be; null for any number. Runs and events are those of a billing period."""
+    """How much there may be; null for any number. Runs and events are those of a billing period, credits those of a
+    calendar month."""
     mode: NotRequired[Literal["hard", "soft"] | None]
     """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
 
@@ -752,8 +785,9 @@ class PlanGrant(TypedDict):
     """Whether they burn before bought ones of the same priority and expiry."""
     every: NotRequired[Literal["cycle"]]
     """They are given once for each cycle."""
-    on: NotRequired[Literal["start"]]
-    """They are there from the cycle's start on."""
+    on: NotRequired[Literal["start", "paid"]]
+    """`start`: they are there from the cycle's start on. `paid`: as soon as nothing of the plan's fees in advance for
+    the cycle is owed."""
     expires: NotRequired[Literal["cycle", "never"]]
     """`cycle`: what is left at the cycle's end is gone, but for `rollover`. `never`: they stay."""
     rollover: NotRequired[str]

@@ -76,6 +76,8 @@ class SubscriptionAnswer(TypedDict):
     """The organization's number of seats now."""
     quantity: int
     """How often its plan is had."""
+    purchase_order: str | None
+    """The number of the customer's order at its place."""
     anchor: Literal["anniversary", "calendar"]
     """From where its quarters and years are counted."""
     current_period: SpanAnswer
@@ -116,6 +118,8 @@ class SubscriptionRequest(TypedDict):
     """From where quarters and years are counted, in place of what the plan says: `anniversary`, the first day that is
     paid, or `calendar`, 1 January. `anniversary` of a base plan by the month moves the organization's months to that
     day."""
+    purchase_order: NotRequired[str | None]
+    """The number of the customer's order: the organization's invoices name it from then on."""
 
 
 class TermsAnswer(TypedDict):

@@ -15,6 +15,13 @@ class Organizations:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
     def get_account(self, organization_id: str, *, limit: int | None = None) -> Listing[models.EntryAnswer]:
         """What an organization owes, what it has paid beyond that, and how both came about."""
         return Listing(
@@ -24,13 +31,6 @@ class Organizations:
             query={"limit": limit},
             entries="entries",
         )
-
-    def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
-        """What an organization's agents cost and earn in the open period."""
-        answer: models.OrganizationStatsAnswer = self._connection.call(
-            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
-        )
-        return answer
 
     def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
         """How an organization is taxed, as a history."""
@@ -45,6 +45,15 @@ class Organizations:
         """Tax an organization otherwise, from a day on."""
         answer: models.TaxTermsAnswer = self._connection.call(
             "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
+        )
+        return answer
+
+    def put_wallet_budget(
+        self, organization_id: str, body: models.WalletBudgetRequest, *, if_match: str | None = None
+    ) -> models.BudgetAnswer | None:
+        """Limit what an organization spends in a month, also of its payer's credits."""
+        answer: models.BudgetAnswer | None = self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/wallet-budget", body=body, if_match=if_match
         )
         return answer
 
@@ -146,6 +155,13 @@ class AsyncOrganizations:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
     def get_account(self, organization_id: str, *, limit: int | None = None) -> AsyncListing[models.EntryAnswer]:
         """What an organization owes, what it has paid beyond that, and how both came about."""
         return AsyncListing(
@@ -155,13 +171,6 @@ class AsyncOrganizations:
             query={"limit": limit},
             entries="entries",
         )
-
-    async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
-        """What an organization's agents cost and earn in the open period."""
-        answer: models.OrganizationStatsAnswer = await self._connection.call(
-            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
-        )
-        return answer
 
     async def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
         """How an organization is taxed, as a history."""
@@ -176,6 +185,15 @@ class AsyncOrganizations:
         """Tax an organization otherwise, from a day on."""
         answer: models.TaxTermsAnswer = await self._connection.call(
             "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
+        )
+        return answer
+
+    async def put_wallet_budget(
+        self, organization_id: str, body: models.WalletBudgetRequest, *, if_match: str | None = None
+    ) -> models.BudgetAnswer | None:
+        """Limit what an organization spends in a month, also of its payer's credits."""
+        answer: models.BudgetAnswer | None = await self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/wallet-budget", body=body, if_match=if_match
         )
         return answer
 
