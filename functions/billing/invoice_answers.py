@@ -94,7 +94,7 @@ class InvoiceAnswer(Schema):
     issued_at: datetime | None
     """Null for a draft."""
     issue_date: date | None
-    """The local date on which it was issued; null for a draft."""
+    """The local date on which it was issued, of a preview on which it would be; null for a draft."""
     due_at: datetime | None
     """When it has to be paid; null for a draft."""
     lines: list[Line]
@@ -166,7 +166,7 @@ class InvoiceAnswer(Schema):
             currency=invoice.currency,
             period=SpanAnswer(start=invoice.start, end=invoice.end),
             issued_at=invoice.issued_at,
-            issue_date=_issue_date(invoice),
+            issue_date=None if invoice.issued_at is None else local_date(invoice, invoice.issued_at),
             due_at=invoice.payable_by,
             lines=list(lines[:LINES_SHOWN]),
             lines_url=f"/api/v1/invoices/{invoice.id}/lines",
@@ -218,8 +218,8 @@ class InvoiceAnswer(Schema):
         return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed, "later": later})
 
 
-def _issue_date(invoice: Invoice) -> date | None:
-    return None if invoice.issued_at is None else invoice.issued_at.astimezone(ZoneInfo(invoice.timezone)).date()
+def local_date(invoice: Invoice, instant: datetime) -> date:
+    return instant.astimezone(ZoneInfo(invoice.timezone)).date()
 
 
 async def whole_invoice(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:

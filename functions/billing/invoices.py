@@ -10,6 +10,7 @@ from functions.billing.invoice_answers import (
     InvoiceAnswer,
     SubtotalAnswer,
     bill_of_draft,
+    local_date,
     note_answer,
     whole_invoice,
 )
@@ -77,8 +78,9 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     answer = InvoiceAnswer.of_bill(draft, bill, call.now)
     read = await call.services.account.accounts.read(organization.id, call.now)
     applied = round_half_up(read.account.applicable(answer.total), organization.currency)
+    issue_date = local_date(draft, max(call.now, draft.finalize_at))
     covered = {"credits_applied": applied, "amount_due": EXACT.subtract(answer.total, applied)}
-    return Reply(answer.model_copy(update={"id": None, "lines_url": None, **covered}))
+    return Reply(answer.model_copy(update={"id": None, "lines_url": None, "issue_date": issue_date, **covered}))
 
 
 @endpoint(

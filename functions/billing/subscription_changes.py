@@ -7,7 +7,7 @@ import azure.functions as func
 import pydantic
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from functions.billing.invoice_answers import CreditNoteAnswer, InvoiceAnswer
+from functions.billing.invoice_answers import CreditNoteAnswer, InvoiceAnswer, local_date
 from functions.billing.subscription_answers import (
     PlanQuantity,
     Seats,
@@ -124,6 +124,7 @@ class PreviewAnswer(Schema):
         draft = Invoice.interim(organization, "", bill.invoiced_period, lines, now)
         invoice = InvoiceAnswer.of(draft, draft.total, lines)
         shown = {"id": None, "lines_url": None, "as_of": now, "amount_due": invoice.total}
+        shown["issue_date"] = local_date(draft, now)
         return cls(invoice=invoice.model_copy(update=shown), note=None, later=[])
 
 

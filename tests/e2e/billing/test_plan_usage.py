@@ -209,8 +209,8 @@ async def test_a_line_for_each_agent_goes_by_the_days_on_which_the_plan_prices_i
     # 20 of 30 days, and units that no plan after it includes
     assert await by_agent(organization, "2032-06") == {"coder": "15.00", "writer": "80.00", "later": "7.50"}
     await time_machine.at("2032-07-01T01:00:00Z")
-    (closing,) = [invoice for invoice in await organization.invoices() if invoice["kind"] == "period"]
-    assert closing["total"] == "102.50"
+    issued = [each["total"] for each in await organization.invoices() if each["period"]["start"].startswith("2032-06")]
+    assert issued == ["102.50"]
 
 
 async def test_a_base_fee_for_each_agent_counts_agents_and_not_the_subscription(time_machine: TimeMachine) -> None:
@@ -254,7 +254,7 @@ async def test_a_level_is_priced_as_long_as_the_plan_prices_its_agent(time_machi
     await xyra.idle()
     lines = (await organization.preview("2032-09"))["lines"]
     due = sorted((line["agent_name"], line["amount"]) for line in lines)
-    assert due == [("coder", "20.00"), ("writer", "0.00")]
+    assert due == [("coder", "20.00")]
     await time_machine.at("2032-09-16T00:00:00Z")
     await command(organization, made, "change", plan=large["key"])
     await time_machine.at("2032-09-22T00:00:00Z")
@@ -276,4 +276,4 @@ async def test_a_level_is_priced_as_long_as_the_plan_prices_its_agent(time_machi
         Decimal("8.0069"),
     ]
     # Small: 30 for 7,210 minutes and for three days. Large: 60 for 7,210 minutes, at 2.00.
-    assert due == [("Large", "", "20.03"), ("Small", "coder", "8.01"), ("Small", "writer", "0.00")]
+    assert due == [("Large", "", "20.03"), ("Small", "coder", "8.01")]
