@@ -8,21 +8,20 @@ from shared.domain.credits.windows import windows_at
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.credits.paying import Paying
-from shared.services.credits.present_counters import present_counter
+from shared.services.credits.present_counters import PresentCounters
 
 
 class MonthlyCredits:
     def __init__(self, wallets: Wallets, clock: Clock, paying: Paying) -> None:
-        self._wallets = wallets
         self._clock = clock
         self._paying = paying
+        self._present = PresentCounters(wallets, paying)
 
     async def of(self, organization_id: str) -> Decimal:
         """Credits of the kind `default` that are spent, set aside or metered, as a budget by the month counts them."""
         counter = new_counter("organization", organization_id, organization_id)
-        wanted = Wanted(counters=frozenset({counter.id}))
-        organization, wallet = await self._paying.read(organization_id, wanted)
+        organization, wallet = await self._paying.read(organization_id, Wanted())
         now = self._clock.now()
-        _, counter = await present_counter(self._wallets, wallet, counter, organization, now)
+        _, counter = await self._present.read(wallet.payer, counter, organization, now)
         month = next(window for window in windows_at(now, organization.calendars) if window.name == "month")
         return counter.spending(DEFAULT_KIND, month).total

@@ -404,7 +404,7 @@ class InvoiceAnswer(TypedDict):
     issued_at: str | None
     """Null for a draft."""
     issue_date: str | None
-    """The local date on which it was issued; null for a draft."""
+    """The local date on which it was issued, of a preview on which it would be; null for a draft."""
     due_at: str | None
     """When it has to be paid; null for a draft."""
     lines: Sequence[Line]

@@ -135,42 +135,6 @@ class Invoices:
         )
         return answer
 
-    def pay(
-        self,
-        invoice_id: str,
-        body: models.PayRequest,
-        *,
-        organization_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> models.PaidAnswer:
-        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
-        answer: models.PaidAnswer = self._connection.call(
-            "POST",
-            f"/api/v1/invoices/{segment(invoice_id)}/pay",
-            query={"organization_id": organization_id},
-            body=body,
-            idempotency_key=idempotency_key,
-        )
-        return answer
-
-    def apply_balance(
-        self,
-        invoice_id: str,
-        body: models.ApplyBalanceRequest | None = None,
-        *,
-        organization_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> models.InvoiceAnswer:
-        """Pay of an invoice from the balance of the account."""
-        answer: models.InvoiceAnswer = self._connection.call(
-            "POST",
-            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
-            query={"organization_id": organization_id},
-            body=body,
-            idempotency_key=idempotency_key,
-        )
-        return answer
-
     def create_credit_note(
         self,
         invoice_id: str,
@@ -258,6 +222,42 @@ class Invoices:
             "POST",
             f"/api/v1/invoices/{segment(invoice_id)}/send",
             query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def pay(
+        self,
+        invoice_id: str,
+        body: models.PayRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaidAnswer:
+        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
+        answer: models.PaidAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/pay",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def apply_balance(
+        self,
+        invoice_id: str,
+        body: models.ApplyBalanceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Pay of an invoice from the balance of the account."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
+            query={"organization_id": organization_id},
+            body=body,
             idempotency_key=idempotency_key,
         )
         return answer
@@ -386,42 +386,6 @@ class AsyncInvoices:
         )
         return answer
 
-    async def pay(
-        self,
-        invoice_id: str,
-        body: models.PayRequest,
-        *,
-        organization_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> models.PaidAnswer:
-        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
-        answer: models.PaidAnswer = await self._connection.call(
-            "POST",
-            f"/api/v1/invoices/{segment(invoice_id)}/pay",
-            query={"organization_id": organization_id},
-            body=body,
-            idempotency_key=idempotency_key,
-        )
-        return answer
-
-    async def apply_balance(
-        self,
-        invoice_id: str,
-        body: models.ApplyBalanceRequest | None = None,
-        *,
-        organization_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> models.InvoiceAnswer:
-        """Pay of an invoice from the balance of the account."""
-        answer: models.InvoiceAnswer = await self._connection.call(
-            "POST",
-            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
-            query={"organization_id": organization_id},
-            body=body,
-            idempotency_key=idempotency_key,
-        )
-        return answer
-
     async def create_credit_note(
         self,
         invoice_id: str,
@@ -509,6 +473,42 @@ class AsyncInvoices:
             "POST",
             f"/api/v1/invoices/{segment(invoice_id)}/send",
             query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def pay(
+        self,
+        invoice_id: str,
+        body: models.PayRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaidAnswer:
+        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
+        answer: models.PaidAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/pay",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def apply_balance(
+        self,
+        invoice_id: str,
+        body: models.ApplyBalanceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Pay of an invoice from the balance of the account."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
+            query={"organization_id": organization_id},
+            body=body,
             idempotency_key=idempotency_key,
         )
         return answer

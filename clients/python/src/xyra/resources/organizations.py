@@ -22,16 +22,6 @@ class Organizations:
         )
         return answer
 
-    def get_account(self, organization_id: str, *, limit: int | None = None) -> Listing[models.EntryAnswer]:
-        """What an organization owes, what it has paid beyond that, and how both came about."""
-        return Listing(
-            self._connection,
-            "GET",
-            f"/api/v1/organizations/{segment(organization_id)}/account",
-            query={"limit": limit},
-            entries="entries",
-        )
-
     def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
         """How an organization is taxed, as a history."""
         answer: models.TaxTermsAnswer = self._connection.call(
@@ -47,6 +37,16 @@ class Organizations:
             "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
         )
         return answer
+
+    def get_account(self, organization_id: str, *, limit: int | None = None) -> Listing[models.EntryAnswer]:
+        """What an organization owes, what it has paid beyond that, and how both came about."""
+        return Listing(
+            self._connection,
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/account",
+            query={"limit": limit},
+            entries="entries",
+        )
 
     def put_wallet_budget(
         self, organization_id: str, body: models.WalletBudgetRequest, *, if_match: str | None = None
@@ -162,16 +162,6 @@ class AsyncOrganizations:
         )
         return answer
 
-    def get_account(self, organization_id: str, *, limit: int | None = None) -> AsyncListing[models.EntryAnswer]:
-        """What an organization owes, what it has paid beyond that, and how both came about."""
-        return AsyncListing(
-            self._connection,
-            "GET",
-            f"/api/v1/organizations/{segment(organization_id)}/account",
-            query={"limit": limit},
-            entries="entries",
-        )
-
     async def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
         """How an organization is taxed, as a history."""
         answer: models.TaxTermsAnswer = await self._connection.call(
@@ -187,6 +177,16 @@ class AsyncOrganizations:
             "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
         )
         return answer
+
+    def get_account(self, organization_id: str, *, limit: int | None = None) -> AsyncListing[models.EntryAnswer]:
+        """What an organization owes, what it has paid beyond that, and how both came about."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/account",
+            query={"limit": limit},
+            entries="entries",
+        )
 
     async def put_wallet_budget(
         self, organization_id: str, body: models.WalletBudgetRequest, *, if_match: str | None = None
