@@ -10,8 +10,8 @@ from shared.services.credits.archiving import DueCut
 from shared.services.credits.counter_shares import COUNTERS_MOVED
 from shared.services.credits.credit_alerts import CREDIT_ALERTS, CreditAlert, CreditAlerts
 from shared.services.credits.due_holds import DueHold, DueHolds, DueLease
+from shared.services.credits.later_parts import CLAWBACK_GOES_ON, REFUND_GOES_ON
 from shared.services.credits.ledger import Ledger
-from shared.services.credits.refund_parts import REFUND_GOES_ON
 from shared.services.storage import Outbox
 from shared.services.usage.paid_usage import PAYMENT_CHANGED
 from tests.doubles.fakes import virtual_time
@@ -33,7 +33,7 @@ class AlertingHosts(CreditHosts):
         ledger = Ledger(wallets, clock, OneCalendar(), outbox, alerts=alerts)
         due = DueHolds(ledger, outbox)
         outbox.expect(DueCut)
-        others = dict.fromkeys((PAYMENT_CHANGED, REFUND_GOES_ON, COUNTERS_MOVED), _leave)
+        others = dict.fromkeys((PAYMENT_CHANGED, REFUND_GOES_ON, CLAWBACK_GOES_ON, COUNTERS_MOVED), _leave)
         outbox.connect(
             {CREDIT_ALERTS: alerts.record, **others},
             {DueHold: due.complete_due, DueLease: due.complete_due, DueCut: _leave},
