@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools browser infra-check clients usage-clients schemathesis schemathesis-short laws credit-kills outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools browser infra-check clients usage-clients schemathesis schemathesis-short laws caps credit-kills lease-kills outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -18,7 +18,9 @@ help:
 	@echo "make schemathesis  every operation of the API's description is called for ten minutes with made-up requests"
 	@echo "make browser the pages for signing in, in Chromium"
 	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make caps    the laws of leases, caps and alerts over 1,000 random histories each, and 10,000 runs with a cap each"
 	@echo "make credit-kills  kill -9 while 64 connections spend one wallet of credits"
+	@echo "make lease-kills  kill -9 while 64 spenders try to spend 1,000,000 times with leases on one cap"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
 	@echo "make infra-snapshots   take the snapshots of infra/ anew, after a change of its Bicep"
@@ -225,9 +227,19 @@ laws: $(BIN)/.dev
 	tests/e2e/credits/test_laws_over_http.py
 	XYRA_SUBSCRIBED_ORGANIZATIONS=1000 XYRA_SUBSCRIBED_DAYS=425 $(PYTEST) tests/unit/billing/test_subscription_laws.py
 
+# On the pure ledger, and on two hosts whose clocks differ.
+caps: $(BIN)/.dev
+	XYRA_LEASE_HISTORIES=1000 XYRA_CAPPED_RUNS=10000 $(PYTEST) tests/unit/credits/test_lease_laws.py \
+	tests/unit/credits/test_alert_laws.py tests/unit/credits/test_caps_over_hosts.py tests/unit/credits/test_capped_runs.py
+	XYRA_LEASE_HISTORIES=200 $(PYTEST) tests/unit/credits/test_laws_on_hosts.py -k leases
+
 # `kill -9` while 64 connections spend one wallet; -s shows the counts.
 credit-kills: $(BIN)/.dev
 	XYRA_CREDIT_KILLS=50 $(BIN)/python -m pytest -s tests/faults/test_spending_one_wallet.py
+
+# `kill -9` of spenders with leases and of hosts; -s shows the figures.
+lease-kills: $(BIN)/.dev
+	XYRA_LEASE_ATTEMPTS=1000000 $(BIN)/python -m pytest -s tests/faults/test_leases_under_kills.py
 
 # 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
 outcomes: $(BIN)/.dev

@@ -1,6 +1,6 @@
 """`python -m bench.credits`: what the credits ledger costs, in processor time and in requests to the store.
 
-At the end: what a client's own check of its lease takes, and what counting metered usage adds to an event.
+At the end: what a client's own check of its lease takes. What metered usage costs is in `bench.metered_counting`.
 
 Uses, and holds that are captured, go through the ledger with the store of one machine (SQLite, synchronous FULL), many
 at once. Processor time is that of the whole process, as machines are shared; p50 and p99 are by the wall clock. The
@@ -28,16 +28,16 @@ from shared import json
 from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.credits.item_wallets import ItemWallets
 from shared.adapters.sqlite import Database, SqliteStore
+from shared.domain.credits.budgets import Budget
 from shared.domain.credits.commands import Capture, GiveGrant, Reserve, SettleLease, TakeLease, Use
 from shared.domain.credits.counters import Context
 from shared.domain.credits.grants import Terms
-from shared.domain.credits.metered_usage import MeteredSums
 from shared.domain.credits.transfers import UseEntry
-from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.store import Delete, Item, Operation
+from shared.ports.wallets import Wanted
 from shared.services.credits.ledger import Ledger
 from shared.services.storage import Outbox
 from shared.services.tenancy.organizations import Organizations
@@ -115,14 +115,16 @@ Spend = Callable[[Ledger, str, int], Awaitable[None]]
 
 
 async def _measured(  # noqa: PLR0913  what is measured
-    store: CountedStore, name: str, wallets: int, number: int, at_once: int, spend: Spend
+    store: CountedStore, name: str, wallets: int, number: int, at_once: int, spend: Spend, *, caps: int = 0
 ) -> Figures:
-    """`number` commands (or pairs) over some wallets, `at_once` at a time."""
-    ledger = Ledger(ItemWallets(store), SystemClock(), _Organizations(), Outbox(store, SystemClock()))
+    """`number` commands (or pairs) over some wallets, `at_once` at a time, with so many hard caps on each."""
+    item_wallets = ItemWallets(store)
+    ledger = Ledger(item_wallets, SystemClock(), _Organizations(), Outbox(store, SystemClock()))
     payers = [f"org_{uuid4().hex}" for _ in range(wallets)]
     for payer in payers:
         grant = GiveGrant(organization_id=payer, key="grant", amount=Decimal(10_000_000), terms=Terms("purchase"))
         await ledger.run(payer, grant)
+        await _cap(item_wallets, payer, caps)
     figures = Figures(name, done=number)
     store.requests = store.operations = store.bytes = store.largest = store.request_units = 0
     numbers = iter(range(number))
@@ -139,6 +141,17 @@ async def _measured(  # noqa: PLR0913  what is measured
     figures.requests, figures.operations = store.requests, store.operations
     figures.bytes, figures.largest, figures.request_units = store.bytes, store.largest, store.request_units
     return figures
+
+
+async def _cap(wallets: ItemWallets, payer: str, caps: int) -> None:
+    """Hard caps on an agent that all of it counts for, which are never reached."""
+    stored = await wallets.read(payer, Wanted())
+    wallet = stored.wallet.copy()
+    wallet.put_budgets(
+        tuple(Budget(f"cap {each}", payer, "agent", "agt_1", "month", Decimal(10**9)) for each in range(caps))
+    )
+    wallet.finish()
+    await wallets.commit(stored, wallet)
 
 
 def _use(context: Callable[[str, int], Context]) -> Spend:
@@ -173,7 +186,7 @@ async def _reserve_and_capture(ledger: Ledger, payer: str, number: int) -> None:
 
 
 async def _take_and_settle(ledger: Ledger, payer: str, number: int) -> None:
-    """A lease on a cap: taken, reported once, and ended."""
+    """A lease: taken, reported once, and ended."""
     lease = TakeLease(
         organization_id=payer,
         key=f"lease {number}",
@@ -216,21 +229,6 @@ def _microseconds_of_a_check(number: int) -> float:
     return (time.process_time() - begun) * 1e6 / number
 
 
-def _milliseconds_of_counting(number: int) -> tuple[float, float]:
-    """For each event: where all count together, and where each has a run of its own (sums alone, without the store)."""
-    windows = windows_at(SystemClock().now(), CALENDARS)
-    alone = []
-    for contexts in ([Context("org", agent_id="agt_1")], [Context("org", run=f"run {each}") for each in range(number)]):
-        sums = [MeteredSums(context) for context in contexts]
-        now = SystemClock().now()
-        begun = time.process_time()
-        for each in range(number):
-            place = each % len(sums)
-            sums[place] = sums[place].plus(AMOUNT, Decimal("0.5"), windows, now)
-        alone.append((time.process_time() - begun) * 1e3 / number)
-    return alone[0], alone[1]
-
-
 def _of_one_run(payer: str, _: int) -> Context:
     return Context(payer, project_id="prj_1", department_id="dep_1", agent_id="agt_1", api_key_id="key_1", run="run")
 
@@ -269,16 +267,21 @@ async def main() -> int:
             ("reserves, alone", 1, 1, _reserve),
             ("reserve + capture pairs, alone", 1, 1, _reserve_and_capture),
             ("reserve + capture pairs, one wallet", 1, CONNECTIONS, _reserve_and_capture),
-            ("leases taken and settled, alone", 1, 1, _take_and_settle),
-            ("leases taken and settled, one wallet", 1, CONNECTIONS, _take_and_settle),
+        ]
+        leases = [
+            ("leases taken and settled, alone, one cap", 1, 1),
+            ("leases taken and settled, one wallet, no cap", CONNECTIONS, 0),
+            ("leases taken and settled, one wallet, one cap", CONNECTIONS, 1),
+            ("leases taken and settled, one wallet, 100 caps", CONNECTIONS, 100),
         ]
         for name, wallets, at_once, spend in cases:
             table.add_row(*(await _measured(store, name, wallets, number, at_once, spend)).row())
+        for name, at_once, caps in leases:
+            measured = await _measured(store, name, 1, number, at_once, _take_and_settle, caps=caps)
+            table.add_row(*measured.row())
         database.close()
     console.print(table)
     console.print(f"A client's check of its lease: {_microseconds_of_a_check(100 * number):.2f} microseconds")
-    together, own = _milliseconds_of_counting(number)
-    console.print(f"Counting an event: {together:.3f} ms with others of its context, {own:.3f} ms of a run of its own")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from functions.fields import ClientId, Reference
 from shared.domain.access.identity import Permission
@@ -20,6 +20,11 @@ CreditKind = Annotated[
     Expected("a name of at most 40 small letters, digits, _ and -"),
 ]
 """Kinds of credits never mix."""
+
+WalletRevision = Annotated[
+    int | None,
+    Field(description="Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."),
+]
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
@@ -64,4 +69,4 @@ def answer_of(transfer: Transfer) -> dict[str, Any]:
     """The first answer of a command. Raises its refusal."""
     if transfer.refusal is not None:
         raise refusal_error(transfer.refusal)
-    return transfer.answer
+    return {"revision": None, **transfer.answer}  # answers that are kept from before have none

@@ -132,7 +132,9 @@ async def give_credits(call: Call[GrantRequest]) -> Reply:
     )
     caller = await caller_of(call, body.organization_id)
     transfer = await call.services.credits.spending.give(caller, body.amount, terms, body.kind, body.reason)
-    return Reply(answer_of(transfer))
+    answer = answer_of(transfer)
+    del answer["revision"]  # that of the own wallet; budgets may lie in that of another one who pays
+    return Reply(answer)
 
 
 @endpoint(

@@ -10,6 +10,7 @@ from functions.credits.fields import (
     SPENDING_ERRORS,
     CreditKind,
     SpendingContext,
+    WalletRevision,
     answer_of,
     caller_of,
     may_name_amounts,
@@ -56,6 +57,7 @@ class HoldAnswer(Schema):
     """When they return by themselves."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class CaptureRequest(Schema):
@@ -74,6 +76,7 @@ class CaptureAnswer(Schema):
     """How many of the hold were not."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class ReleaseAnswer(Schema):
@@ -85,6 +88,7 @@ class ReleaseAnswer(Schema):
     """How many credits returned."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 @endpoint(

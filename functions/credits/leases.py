@@ -11,6 +11,7 @@ from functions.credits.fields import (
     CreditKind,
     Reason,
     SpendingContext,
+    WalletRevision,
     answer_of,
     caller_of,
     may_name_amounts,
@@ -79,6 +80,7 @@ class LeaseGivenAnswer(Schema):
     """The budget whose window ends before the time that was asked for; null for none."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class LeaseEntry(Schema):
@@ -121,6 +123,7 @@ class SettleAnswer(Schema):
     """Whether the credits had returned already, so that others may have spent them."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class WriteOffRequest(Schema):
@@ -137,6 +140,7 @@ class WriteOffAnswer(Schema):
     """What its budgets count no longer."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class LeaseAnswer(Schema):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import Field
 
-from functions.credits.fields import CreditKind, Reason, answer_of, caller_of
+from functions.credits.fields import CreditKind, Reason, WalletRevision, answer_of, caller_of
 from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.credits.amounts import CreditAmount
@@ -122,6 +122,7 @@ class RefundAnswer(Schema):
     """How many of the transaction were refunded in all."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
 
 
 class StatementQuery(Query):

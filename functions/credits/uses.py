@@ -10,6 +10,7 @@ from functions.credits.fields import (
     SPENDING_ERRORS,
     CreditKind,
     SpendingContext,
+    WalletRevision,
     answer_of,
     caller_of,
     may_name_amounts,
@@ -102,6 +103,7 @@ class UseAnswer(Schema):
     """How many credits were spent."""
     available: ExactDecimal
     """The available credits of this kind after it."""
+    revision: WalletRevision
     uses: list[UseAmount] | None = None
     """Of a list, each use in its order; else null."""
 

@@ -1,7 +1,8 @@
 """64 spenders with leases on one cap, over 4 hosts; spenders and hosts are killed with -9 at random.
 
-`XYRA_LEASE_ATTEMPTS` is how often they try to spend (20,000). Real spending, over all journals, never passes the cap;
-what the dead did not report stays in it although its credits return; written off, the cap is free of it.
+`XYRA_LEASE_ATTEMPTS` is how often they try to spend (20,000; `make lease-kills`: 1,000,000). Real spending, over all
+journals, never passes the cap; what the dead did not report stays in it although its credits return; written off, the
+cap is free of it.
 """
 
 import asyncio
@@ -30,6 +31,11 @@ ATTEMPTS = int(os.environ.get("XYRA_LEASE_ATTEMPTS", "20000"))
 CAP = 2 * ATTEMPTS // 3
 SPENDERS, PROCESSES = 64, 8
 HOSTS = 4
+IS_LONG = ATTEMPTS > 100_000
+PACE = (400, 0.02) if IS_LONG else (40, 0.06)
+"""What a lease has, and seconds between two acts at most."""
+BETWEEN_KILLS = (2.0, 5.0) if IS_LONG else (0.3, 1.0)
+"""Seconds."""
 _LONGEST_SECONDS = 300 + ATTEMPTS // 100
 
 
@@ -44,25 +50,34 @@ class Journals:
     refused: int = 0
     slices: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    known: dict[Path, int] = field(default_factory=dict)
+    """How many bytes of each were read."""
 
     def read(self) -> "Journals":
-        self.acts.clear()
-        self.attempts = self.refused = 0
+        """What has come since the last time, too. A line that is not whole yet was not written."""
         for path in self.folder.glob(self.names):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                match line.split():
-                    case ["act", lease]:
-                        self.acts[lease] += 1
-                        self.attempts += 1
-                    case ["denied"]:
-                        self.attempts += 1
-                    case ["refused", _]:
-                        self.refused += 1
-                    case ["lease", lease, amount]:
-                        self.slices[lease] = int(amount)
-                    case ["ended", lease, total]:
-                        self.ended[lease] = int(total)
+            begin = self.known.get(path, 0)
+            with path.open("rb") as journal:
+                journal.seek(begin)
+                whole, newline, _ = journal.read().rpartition(b"\n")
+            self.known[path] = begin + len(whole) + len(newline)
+            for line in whole.decode().splitlines():
+                self._take(line)
         return self
+
+    def _take(self, line: str) -> None:
+        match line.split():
+            case ["act", lease]:
+                self.acts[lease] += 1
+                self.attempts += 1
+            case ["denied"]:
+                self.attempts += 1
+            case ["refused", _]:
+                self.refused += 1
+            case ["lease", lease, amount]:
+                self.slices[lease] = int(amount)
+            case ["ended", lease, total]:
+                self.ended[lease] = int(total)
 
     def unspent(self) -> set[str]:
         """The leases that have something left. None of them is being ended: spenders spend all of a lease first."""
@@ -82,6 +97,8 @@ class Crowd:
     kills: Counter[str] = field(default_factory=Counter)
     lost: set[str] = field(default_factory=set)
     """Leases that had something left when their spender was killed."""
+    seen: dict[int, Journals] = field(default_factory=dict)
+    """By process."""
 
     def tell(self) -> None:
         """The spenders, where hosts are."""
@@ -93,7 +110,7 @@ class Crowd:
     def spend(self) -> None:
         """One more process of spenders."""
         module = "tests.doubles.clients.lease_spender"
-        arguments = [str(self.addresses), str(self.journals), str(SPENDERS // PROCESSES)]
+        arguments = [str(self.addresses), str(self.journals), str(SPENDERS // PROCESSES), *map(str, PACE)]
         environment = {**os.environ, "XYRA_SPENDER_KEY": self.key}
         self.spending.append(
             subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=environment)  # noqa: S603
@@ -119,7 +136,8 @@ class Crowd:
         """What they have left to spend. They are stopped for it, so that it stays so."""
         spenders.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, spenders.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        return Journals(self.journals, f"{spenders.pid}-*.txt").read().unspent()
+        journals = self.seen.setdefault(spenders.pid, Journals(self.journals, f"{spenders.pid}-*.txt"))
+        return journals.read().unspent()
 
     async def kill_host(self) -> None:
         host = self.random.choice(self.hosts)
@@ -133,7 +151,7 @@ class Crowd:
         journals, deadline = Journals(self.journals), time.monotonic() + _LONGEST_SECONDS
         while journals.read().attempts < ATTEMPTS:
             assert time.monotonic() < deadline, f"only {journals.attempts} attempts"
-            await asyncio.sleep(self.random.uniform(0.3, 1.0))
+            await asyncio.sleep(self.random.uniform(*BETWEEN_KILLS))
             self.kill_spenders()
             if self.lost and (not self.kills["hosts"] or self.random.random() < 0.3):
                 await self.kill_host()

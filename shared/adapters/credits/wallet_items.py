@@ -61,8 +61,7 @@ def page_document(page: GrantPage) -> Document:
 
 def counter_document(counter: Counter) -> Document:
     """A run's is forgotten long after its last change; every other one stays."""
-    ttl = {"ttl": RUN_COUNTER_SECONDS} if counter.scope == "run" else {}
-    return {**_document(counter.id, "credit_counter", counter), **ttl}
+    return {**_document(counter.id, "credit_counter", counter), **_ttl(of_run=counter.scope == "run")}
 
 
 def hold_document(hold: Hold, payer: str) -> Document:
@@ -127,7 +126,8 @@ def member_document(member: Member) -> Document:
 
 
 def counted_usage_document(counted: CountedUsage) -> Document:
-    return _document(counted.id, COUNTED_USAGE, counted)
+    """What a run's context has counted is forgotten as its counter is."""
+    return {**_document(counted.id, COUNTED_USAGE, counted), **_ttl(of_run=counted.of_run)}
 
 
 def budgets_document(budgets: Budgets) -> Document:
@@ -143,6 +143,10 @@ def drawn_document(drawn: DrawnPeriod, payer: str) -> Document:
 
 def record_in(document: Document, kind: type[R]) -> R:
     return msgspec.convert(document["record"], kind)
+
+
+def _ttl(*, of_run: bool) -> dict[str, int]:
+    return {"ttl": RUN_COUNTER_SECONDS} if of_run else {}
 
 
 def _document(id_: str, kind: str, record: msgspec.Struct) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 They are decided in the batch that crosses, from its totals; what was raised is kept there until it is armed again:
 
 - a balance below a threshold; armed again at 1.1 times the threshold;
-- a share of a budget that is reached; armed again 10 points below it;
+- a share of a budget that is reached; armed again 10 points below it, or where nothing is used;
 - a forecast: what the window comes to at its pace so far, used / (elapsed / length), reaches the limit, once a quarter
   of the window is over; armed again below 90 % of the limit;
 - unusual spending of an organization or agent: a day beyond three standard deviations above the mean of the days before
   it that are still known, three at least, and beyond twice that mean; armed again 10 % below.
+
+Limits are changed and time passes without a batch that crosses anything. So what was far away before a batch, by the
+limit and at the time of the batch, was armed again by then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,14 +37,24 @@ _FEWEST_DAYS = 3
 _WATCHED: tuple[Scope, ...] = ("organization", "agent")
 
 
+class _Change(msgspec.Struct, frozen=True):
+    """What a batch has done to a window."""
+
+    key: str
+    before: Spending
+    after: Spending
+
+
 class _Crossing(msgspec.Struct, frozen=True):
-    """One thing that may be crossed, as it stands after a batch."""
+    """One thing that may be crossed, as it stands before and after a batch."""
 
     key: str
     """Tells it from others of the same counter; it ends with the key of its window."""
     is_reached: bool
+    was_armed: bool
+    """Whether it was so far away before that reaching it is news again."""
     is_armed: bool
-    """Whether it is so far away that reaching it is news again."""
+    """The same afterwards."""
     alert: Alert
 
 
@@ -49,10 +62,8 @@ def raise_alerts(before: Wallet, wallet: Wallet, now: datetime, thresholds: Iter
     """Note what a batch has crossed. `thresholds` are of the balance of the default kind."""
     _take_balance(wallet, now, thresholds)
     for id_, counter in list(wallet.counters.items()):
-        member = wallet.members.get(counter.organization_id)
-        if member is not None and member.state == "left":
-            continue  # the wallet that pays now has all of it
-        if before.counters.get(id_) is not counter and any(counter.windows.values()):
+        has_changed = before.counters.get(id_) is not counter and any(counter.windows.values())
+        if has_changed and not wallet.has_left(counter.organization_id):  # else the wallet that pays now decides
             wallet.counters[id_] = _taken(wallet, before.counters.get(id_), counter, now)
 
 
@@ -73,14 +84,16 @@ def _take_balance(wallet: Wallet, now: datetime, thresholds: Iterable[Decimal]) 
 
 def _taken(wallet: Wallet, before: Counter | None, counter: Counter, now: datetime) -> Counter:
     """The counter with what it has raised by now."""
-    raised = {key for key in counter.alerted if any(_window_of(key) in of_kind for of_kind in counter.windows.values())}
-    for crossing in _crossings(wallet.budgets, before, counter, now):
-        if crossing.is_armed:
+    own = [run_budget(counter, limit) for limit in counter.limits]
+    budgets = [budget for budget in (*wallet.budgets, *own) if _limits(budget, counter)]
+    raised = {key for key in counter.alerted if _may_be_crossed(key, budgets, counter, now)}
+    for crossing in _crossings(budgets, before, counter, now):
+        if crossing.was_armed or crossing.is_armed:
             raised.discard(crossing.key)
-        elif not crossing.is_reached or crossing.key in raised:
-            continue
-        elif wallet.raise_alert(_named(crossing.alert, wallet, f"{counter.id} {crossing.key}")):
-            raised.add(crossing.key)
+        if crossing.is_reached and crossing.key not in raised:
+            named = _named(crossing.alert, wallet, f"{counter.id} {crossing.key}")
+            if wallet.raise_alert(named):
+                raised.add(crossing.key)
     if raised == set(counter.alerted):
         return counter
     return msgspec.structs.replace(counter, alerted=tuple(sorted(raised)))
@@ -89,18 +102,15 @@ def _taken(wallet: Wallet, before: Counter | None, counter: Counter, now: dateti
 def _crossings(
     budgets: Iterable[Budget], before: Counter | None, counter: Counter, now: datetime
 ) -> Iterator[_Crossing]:
-    """Of windows that the batch has changed and that are not over."""
-    own = [run_budget(counter, limit) for limit in counter.limits]
-    for budget in (*budgets, *own):
-        if not _limits(budget, counter):
-            continue
-        for key, spending in _changed(before, counter, budget.kind, budget.window, now):
-            yield from _shares(budget, counter, key, spending, now)
-            yield from _forecast(budget, counter, key, spending, now)
+    """Of windows that the batch has changed and that are not over. `budgets` limit this counter."""
+    for budget in budgets:
+        for change in _changed(before, counter, budget.kind, budget.window, now):
+            yield from _shares(budget, counter, change, now)
+            yield from _forecast(budget, counter, change, now)
     if counter.scope in _WATCHED:
         for kind in counter.windows:
-            for key, spending in _changed(before, counter, kind, "day", now):
-                yield from _unusual(counter, kind, key, spending, now)
+            for change in _changed(before, counter, kind, "day", now):
+                yield from _unusual(counter, kind, change, now)
 
 
 def _limits(budget: Budget, counter: Counter) -> bool:
@@ -111,55 +121,71 @@ def _limits(budget: Budget, counter: Counter) -> bool:
     )
 
 
-def _changed(
-    before: Counter | None, counter: Counter, kind: str, window: str, now: datetime
-) -> list[tuple[str, Spending]]:
-    old = {} if before is None else before.windows.get(kind, {})
-    everywhere = counter.all_windows(kind)
+def _may_be_crossed(key: str, budgets: Iterable[Budget], counter: Counter, now: datetime) -> bool:
+    """Whether it is of a window that is not over, and of a budget that there still is, or of none."""
+    windows = [of_kind[_window_of(key)] for of_kind in counter.windows.values() if _window_of(key) in of_kind]
+    if not any(_goes_on(spending, now) for spending in windows):
+        return False
+    return key.startswith("unusual ") or any(key.startswith(f"{budget.id} ") for budget in budgets)
+
+
+def _changed(before: Counter | None, counter: Counter, kind: str, window: str, now: datetime) -> list[_Change]:
+    """What was counted in other wallets counts as well, and was there before."""
+    earlier = {} if before is None else before.all_windows(kind)
     return [
-        (key, everywhere[key])
-        for key, spending in counter.windows.get(kind, {}).items()
-        if key.partition(":")[0] == window
-        and old.get(key) != spending
-        and (not spending.end or instant_of(spending.end) > now)
+        _Change(key, earlier.get(key) or Spending(spending.end), spending)
+        for key, spending in counter.all_windows(kind).items()
+        if key.partition(":")[0] == window and earlier.get(key) != spending and _goes_on(spending, now)
     ]
 
 
-def _shares(budget: Budget, counter: Counter, key: str, spending: Spending, now: datetime) -> Iterator[_Crossing]:
-    percent = EXACT.multiply(budget.used(spending), Decimal(100))
+def _goes_on(spending: Spending, now: datetime) -> bool:
+    return not spending.end or instant_of(spending.end) > now
+
+
+def _shares(budget: Budget, counter: Counter, change: _Change, now: datetime) -> Iterator[_Crossing]:
+    used_before, used = budget.used(change.before), budget.used(change.after)
+    alert = _of_budget("budget_share", budget, counter, change, now)
+
+    def is_armed(used: Decimal, share: Decimal) -> bool:
+        is_below = EXACT.multiply(used, Decimal(100)) < EXACT.multiply(budget.limit, share - _ARMED_BELOW)
+        return is_below or (not used and budget.limit > 0)
+
     for share in budget.alert_at:
-        alert = _of_budget("budget_share", budget, counter, key, spending, now)
         yield _Crossing(
-            f"{budget.id} {plain(share)} {key}",
-            percent >= EXACT.multiply(budget.limit, share),
-            percent < EXACT.multiply(budget.limit, share - _ARMED_BELOW),
+            f"{budget.id} {plain(share)} {change.key}",
+            EXACT.multiply(used, Decimal(100)) >= EXACT.multiply(budget.limit, share),
+            is_armed(used_before, share),
+            is_armed(used, share),
             msgspec.structs.replace(alert, share=share),
         )
 
 
-def _forecast(budget: Budget, counter: Counter, key: str, spending: Spending, now: datetime) -> Iterator[_Crossing]:
-    start = _start_of(key)
-    if start is None or not spending.end:
+def _forecast(budget: Budget, counter: Counter, change: _Change, now: datetime) -> Iterator[_Crossing]:
+    start, end = _start_of(change.key), change.after.end
+    if start is None or not end:
         return
-    elapsed = Fraction(Decimal(str((now - start).total_seconds()))) / (spending.end - int(start.timestamp()))
-    used = budget.used(spending)
+    elapsed = Fraction(Decimal(str((now - start).total_seconds()))) / (end - int(start.timestamp()))
+    used_before, used = budget.used(change.before), budget.used(change.after)
     if elapsed < _FORECAST_AFTER or used >= budget.limit:
         return
-    expected = Fraction(used) / elapsed
-    alert = _of_budget("forecast", budget, counter, key, spending, now)
+    limit, expected = Fraction(budget.limit), Fraction(used) / elapsed
+    alert = _of_budget("forecast", budget, counter, change, now)
     yield _Crossing(
-        f"{budget.id} forecast {key}",
-        expected >= Fraction(budget.limit),
-        expected < Fraction(budget.limit) * _ARMED_SHARE,
+        f"{budget.id} forecast {change.key}",
+        expected >= limit,
+        Fraction(used_before) / elapsed < limit * _ARMED_SHARE,
+        expected < limit * _ARMED_SHARE,
         msgspec.structs.replace(alert, used=round_to(expected, 6)),
     )
 
 
-def _unusual(counter: Counter, kind: str, key: str, spending: Spending, now: datetime) -> Iterator[_Crossing]:
+def _unusual(counter: Counter, kind: str, change: _Change, now: datetime) -> Iterator[_Crossing]:
+    end = change.after.end
     days = [
         Fraction(other.total)
         for other_key, other in counter.all_windows(kind).items()
-        if other_key.partition(":")[0] == "day" and other.end < spending.end
+        if other_key.partition(":")[0] == "day" and other.end < end
     ]
     if len(days) < _FEWEST_DAYS:
         return
@@ -169,27 +195,32 @@ def _unusual(counter: Counter, kind: str, key: str, spending: Spending, now: dat
     def is_beyond(used: Fraction) -> bool:
         return used > 2 * mean and (used - mean) ** 2 > 9 * variance
 
-    used = Fraction(spending.total)
+    used_before, used = Fraction(change.before.total), Fraction(change.after.total)
     alert = Alert(
-        *("", "unusual_spending", counter.organization_id, now, kind, spending.total, round_to(mean, 6)),
+        *("", "unusual_spending", counter.organization_id, now, kind, change.after.total, round_to(mean, 6)),
         scope=counter.scope,
         reference=counter.reference,
-        window_start=_start_of(key),
-        window_end=instant_of(spending.end),
+        window_start=_start_of(change.key),
+        window_end=instant_of(end),
     )
-    yield _Crossing(f"unusual {kind} {key}", is_beyond(used), not is_beyond(used / _ARMED_SHARE), alert)
+    yield _Crossing(
+        f"unusual {kind} {change.key}",
+        is_beyond(used),
+        not is_beyond(used_before / _ARMED_SHARE),
+        not is_beyond(used / _ARMED_SHARE),
+        alert,
+    )
 
 
-def _of_budget(  # noqa: PLR0913  what it is about
-    type_: AlertType, budget: Budget, counter: Counter, key: str, spending: Spending, now: datetime
-) -> Alert:
+def _of_budget(type_: AlertType, budget: Budget, counter: Counter, change: _Change, now: datetime) -> Alert:
+    used, end = budget.used(change.after), change.after.end
     return Alert(
-        *("", type_, counter.organization_id, now, budget.kind, budget.used(spending), budget.limit, budget.unit),
+        *("", type_, counter.organization_id, now, budget.kind, used, budget.limit, budget.unit),
         budget_id=budget.id,
         scope=counter.scope,
         reference=counter.reference,
-        window_start=_start_of(key),
-        window_end=instant_of(spending.end) if spending.end else None,
+        window_start=_start_of(change.key),
+        window_end=instant_of(end) if end else None,
     )
 
 

@@ -31,6 +31,8 @@ from shared.domain.kernel.times import BEGINNING
 EACH = "each"
 MAXIMUM_BUDGETS = 1_000
 """Of one wallet: all of them lie in one item."""
+MAXIMUM_SHARES = 200
+"""In `alert_at`, of all budgets that limit one thing: its counter keeps which of them were told."""
 DEFAULT_ALERTS = (Decimal(80), Decimal(100))
 ORPHANED_AFTER = timedelta(minutes=10)
 """A limit whose run was not created by then belongs to a request that failed."""
@@ -71,6 +73,19 @@ class Budget(msgspec.Struct, frozen=True):
     def used(self, spending: Spending) -> Decimal:
         """What counts against the limit, in its unit."""
         return spending.total if self.unit == "credits" else spending.money_total
+
+
+def shares_told_beside(budget: Budget, budgets: Iterable[Budget]) -> int:
+    """How many shares are told of one thing that a budget limits, at most."""
+    of_each, of_one = 0, dict[str, int]()
+    for other in budgets:
+        if (other.organization_id, other.scope) == (budget.organization_id, budget.scope):
+            if other.reference == EACH:
+                of_each += len(other.alert_at)
+            else:
+                of_one[other.reference] = of_one.get(other.reference, 0) + len(other.alert_at)
+    most = max(of_one.values(), default=0) if budget.reference == EACH else of_one.get(budget.reference, 0)
+    return of_each + most
 
 
 class Budgets(msgspec.Struct, frozen=True):
@@ -170,6 +185,8 @@ class Overrun(msgspec.Struct, frozen=True):
     """A cap that an admission would pass."""
 
     budget: Budget
+    counter: str
+    """The id of the counter that says so."""
     left: Decimal | None
     """What was left of it before; None where nobody can say, as a credit has no value in money."""
     window: Window
@@ -213,8 +230,8 @@ def overrun(  # noqa: PLR0913  what an admission changes
     for budget, counter in capping(tuple(budgets), kind, contexts, before):
         window = by_name[budget.window]
         if budget.unit == "money" and not has_value:
-            return Overrun(budget, None, window)
+            return Overrun(budget, counter, None, window)
         if budget.used(after[counter].spending(kind, window)) > budget.limit:
             left = EXACT.subtract(budget.limit, budget.used(before[counter].spending(kind, window)))
-            return Overrun(budget, max(ZERO, left), window)
+            return Overrun(budget, counter, max(ZERO, left), window)
     return None

@@ -1,6 +1,7 @@
 """Counts what is spent in the counters of its context, and holds it against caps."""
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,8 +46,8 @@ def admit(  # noqa: PLR0913  what an admission depends on
     if over is None:
         wallet.counters |= after
         return None
-    # What refuses is written, too: a counter that another host has raised meanwhile fails the batch.
-    wallet.counters |= before
+    # What refuses is written as it is: where another host has changed it, as after a refund, the batch fails.
+    wallet.counters[over.counter] = copy(before[over.counter])
     return _refused(over)
 
 

@@ -117,12 +117,13 @@ def bring_up_to(wallet: Wallet, now: datetime, at_most: int | None = None) -> No
 
 
 def _answered(wallet: Wallet, transfer: Transfer) -> Transfer:
-    """Recorded, with what is available after it in its answer."""
+    """Recorded, with what is available after it, and the revision of the wallet, in its answer."""
     if transfer.refusal is not None:
         return wallet.record(transfer)
     kind = transfer.credit_kind
     after = available(posted(wallet.head.accounts, transfer.lines).get(kind, {}))
-    answer = {"transaction_id": transfer.id, **transfer.answer, "available": plain(after)}
+    shown = {"available": plain(after), "revision": wallet.head.revision + 1}
+    answer = {"transaction_id": transfer.id, **transfer.answer, **shown}
     return wallet.record(msgspec.structs.replace(transfer, answer=answer))
 
 

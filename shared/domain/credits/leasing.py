@@ -1,5 +1,6 @@
 """What commands do with leases: take, extend, settle, expire, write off."""
 
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +73,7 @@ def extend_lease(wallet: Wallet, command: ExtendLease, now: datetime) -> Transfe
     cut = _first_end(wallet, kind, context, lease.admitted_at, command.calendars)
     refusal = _not_extensible(wallet, lease, cut, now)
     if refusal is not None:
-        return refusal
+        return _refused(wallet, lease, refusal)
     if amount:
         overdraft = command.overdraft if kind == DEFAULT_KIND else ZERO
         refusal = short_of(wallet, kind, amount, overdraft) or admit(
@@ -113,11 +114,11 @@ def settle_lease(wallet: Wallet, command: SettleLease, now: datetime) -> Transfe
     increase = max(ZERO, command.total - lease.reported)
     named = sum((entry.amount for entry in command.entries), ZERO)
     if increase and command.entries and named != increase:
-        return Refusal(
-            "validation",
+        detail = (
             f"The entries add up to {plain(named)}, and the total rises by {plain(increase)}: {plain(lease.reported)} "
-            "were reported before",
+            "were reported before"
         )
+        return _refused(wallet, lease, Refusal("validation", detail))
     within = min(increase, lease.rest)
     reported = msgspec.structs.replace(lease, reported=lease.reported + increase, over=lease.over + increase - within)
     taken = Return(wallet, lease.credit_kind, command.transaction_id, now)
@@ -174,7 +175,8 @@ def write_off_lease(wallet: Wallet, command: WriteOffLease, now: datetime) -> Tr
     lease = known_lease(wallet, command.lease_id, command.organization_id)
     expired = lease.at(now)
     if expired.state == "open":
-        return Refusal("conflict", f"The lease is open until {to_text(lease.returns_at)}: end it, or wait until then")
+        detail = f"The lease is open until {to_text(lease.returns_at)}: end it, or wait until then"
+        return _refused(wallet, lease, Refusal("conflict", detail))
     written_off = expired.unreported
     after = msgspec.structs.replace(expired, unreported=ZERO, written_off=lease.written_off + written_off)
     fields = _returned(wallet, lease, after, command, now)
@@ -193,6 +195,12 @@ def known_lease(wallet: Wallet, lease_id: str, organization_id: str) -> Lease:
     if lease is None or lease.context.organization_id != organization_id:
         raise NotFoundError("There is no such lease")
     return lease
+
+
+def _refused(wallet: Wallet, lease: Lease, refusal: Refusal) -> Refusal:
+    """The lease that refuses is written as it is: where another host has changed it, the batch fails."""
+    wallet.leases[lease.id] = copy(lease)
+    return refusal
 
 
 def _returned(

@@ -70,6 +70,8 @@ class CountedUsage(msgspec.Struct, frozen=True):
     id: str
     revision: int
     windows: dict[str, CountedWindow]
+    of_run: bool = False
+    """Whether the context has a run: it is forgotten as the run's counter and sums are."""
 
 
 def newest_of(counted: Iterable[CountedUsage | None]) -> CountedUsage | None:

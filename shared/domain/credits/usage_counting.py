@@ -27,7 +27,7 @@ def count_usage(wallet: Wallet, shard: str, sums: MeteredSums, now: datetime) ->
         if more:
             for counter_id, counter in with_missing(wallet.counters, sums.context).items():
                 wallet.counters[counter_id] = counter.with_metered(DEFAULT_KIND, more, now)
-    wallet.counted_usage[id_] = CountedUsage(id_, sums.revision, after)
+    wallet.counted_usage[id_] = CountedUsage(id_, sums.revision, after, of_run=sums.context.run is not None)
     return True
 
 

@@ -114,9 +114,12 @@ class Wallet:
     def check_member(self, organization_id: str) -> None:
         """Raises `PayerChangedError` for an organization that does not spend from this wallet."""
         member = self.members.get(organization_id)
-        has_left = member is not None and member.state == "left"
-        if has_left or (member is None and organization_id != self.payer):
+        if self.has_left(organization_id) or (member is None and organization_id != self.payer):
             raise PayerChangedError(None if member is None else member.since)
+
+    def has_left(self, organization_id: str) -> bool:
+        member = self.members.get(organization_id)
+        return member is not None and member.state == "left"
 
     # Changing
 
@@ -169,8 +172,11 @@ class Wallet:
             owing = (*owing, record.id)[-MAXIMUM_OWING:]
         self.head = msgspec.structs.replace(self.head, owing=owing)
 
-    def finish(self) -> None:
-        """Bring the head up to what the batch did, before it is stored."""
+    def finish(self, above: int = 0) -> None:
+        """Bring the head up to what the batch did, before it is stored.
+
+        Its revision rises above what it was, and above that of another wallet which an organization has left.
+        """
         pages = dict(self.head.pages)
         next_page = dict(self.head.next_page)
         for kind, grants in self._grants.items():
@@ -179,7 +185,7 @@ class Wallet:
                 del pages[kind]
         self.head = msgspec.structs.replace(
             self.head,
-            revision=self.head.revision + 1,
+            revision=max(self.head.revision, above) + 1,
             pages=pages,
             next_page=next_page,
             cuts=self.head.cuts + len(self.cuts),

@@ -11,12 +11,14 @@ import msgspec
 from shared.domain.credits.budgets import (
     EACH,
     MAXIMUM_BUDGETS,
+    MAXIMUM_SHARES,
     Budget,
     Enforcement,
     Figures,
     counter_of_run_budget,
     figures,
     run_budget,
+    shares_told_beside,
 )
 from shared.domain.credits.counters import Scope, Unit, new_counter
 from shared.domain.credits.wallet import Wallet
@@ -114,8 +116,8 @@ class Budgets:
     async def put(self, organization_id: str, budget_id: str, draft: BudgetDraft, if_match: str | None) -> StoredBudget:
         """Create or replace one; it binds what is admitted from now on.
 
-        Raises `ValidationError`, `PreconditionFailedError`, and `ConflictError` where the wallet has too many budgets
-        or the id is that of a department's limit.
+        Raises `ValidationError`, `PreconditionFailedError`, and `ConflictError` where the wallet has too many budgets,
+        those of one thing tell too many shares, or the id is that of a department's limit.
         """
         reference = await look_twice(lambda: self._reference(organization_id, draft), errors=(ValidationError,))
 
@@ -284,6 +286,10 @@ class Budgets:
             budgets = (*others, *(() if after is None else (after,)))
             if len(budgets) > MAXIMUM_BUDGETS:
                 raise ConflictError(f"The wallet has {MAXIMUM_BUDGETS} budgets: remove some that are not needed")
+            if after is not None and shares_told_beside(after, budgets) > MAXIMUM_SHARES:
+                raise ConflictError(
+                    f"Budgets of one {after.scope} tell at most {MAXIMUM_SHARES} shares in all: name fewer in alert_at"
+                )
             wallet.put_budgets(budgets)
             wallet.finish()
             await self._wallets.commit(stored, wallet, [_note(organization_id, budget_id, before, after)])

@@ -99,7 +99,7 @@ class CounterShares:
                 wallet.counters |= _with_share(wallet.counters.get(id_), left, id_, left_at)
             is_changed = any(wallet.counters.get(id_) is not stored.wallet.counters.get(id_) for id_ in ids)
             if is_changed:
-                wallet.finish()
+                wallet.finish(above=left.wallet.head.revision)  # which answers have had
                 await self._wallets.commit(stored, wallet)
             return is_changed
 

@@ -18,6 +18,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.credits.paying import Paying
+from shared.services.credits.present_counters import PresentCounters
 from shared.services.storage import Operation, look_twice, noting, retry_lost_races
 from shared.services.tenancy.departments import Departments
 
@@ -50,11 +51,15 @@ class DepartmentLimits:
         self._clock = clock
         self._paying = paying
         self._departments = departments
+        self._present = PresentCounters(wallets, paying)
 
     async def of(self, organization_id: str, department_id: str) -> LimitsOfDepartment:
         """Raises `NotFoundError`."""
         await self._check(organization_id, department_id)
-        organization, wallet = await self._paying.read(organization_id, _wanted(organization_id, department_id))
+        organization, wallet = await self._paying.read(organization_id, Wanted())
+        empty = new_counter("department", organization_id, department_id)
+        wallet, counter = await self._present.read(wallet.payer, empty, organization, self._clock.now())
+        wallet.counters[counter.id] = counter
         return self._shown(wallet, organization, department_id)
 
     async def put(

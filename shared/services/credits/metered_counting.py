@@ -79,7 +79,7 @@ class MeteredCounting:
             wallet = stored.wallet.copy()
             if newest is not None:
                 wallet.counted_usage[counted] = newest
-            now = self._clock.now()
+            now = max(self._clock.now(), wallet.head.time)
             if count_usage(wallet, shard, sums, now):
                 payer = await self._paying.organization(paid.payer)
                 raise_alerts(stored.wallet, wallet, now, payer.own_settings.balance_alerts)

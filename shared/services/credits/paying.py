@@ -271,7 +271,7 @@ class Paying:
                 )
             if (*others, *budgets) != wallet.budgets:
                 wallet.put_budgets((*others, *budgets))
-            wallet.finish()
+            wallet.finish(above=max(joining.left.values(), default=0))
             await self._wallets.commit(stored, wallet)
 
         await retry_lost_races(attempt, _changing())

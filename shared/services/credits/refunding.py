@@ -30,7 +30,8 @@ class Refunds:
             return first
         left = left_after(first)
         last = await self._finish(command, first.id, left) if left else first
-        return msgspec.structs.replace(first, answer={**first.answer, "available": last.answer["available"]})
+        after = {name: last.answer[name] for name in ("available", "revision") if name in last.answer}
+        return msgspec.structs.replace(first, answer={**first.answer, **after})
 
     async def _finish(self, command: Refund, first_id: str, left: Decimal) -> Transfer:
         part = 1

@@ -21,13 +21,28 @@ import aiohttp
 
 Json = dict[str, Any]
 
-SLICE = 40
 LIFETIME_SECONDS = 3600
-REPORTED_EVERY = 15
-"""Acts, until a total is reported."""
-DENIED_AT_ONCE = 25
-"""Attempts that are denied by itself before a spender asks for a lease again."""
 _PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much spenders do by themselves between two requests."""
+
+    slice: int
+    """What a lease has."""
+    longest_pause: float
+    """Seconds between two acts."""
+
+    @property
+    def reported_every(self) -> int:
+        """Acts, until a total is reported."""
+        return 3 * self.slice // 8
+
+    @property
+    def denied_at_once(self) -> int:
+        """Attempts that are denied by itself before a spender asks for a lease again."""
+        return 5 * self.slice // 8
 
 
 @dataclass
@@ -46,9 +61,13 @@ class Spender:
     """A file with the addresses of the hosts that run."""
     key: str
     journal: TextIO
+    pace: Pace
     lease: Lease | None = None
     stops: asyncio.Event = field(default_factory=asyncio.Event)
-    wanted: int = SLICE
+    wanted: int = 0
+
+    def __post_init__(self) -> None:
+        self.wanted = self.pace.slice
 
     def write(self, *words: object) -> None:
         """Into the file system's hands, which survives the process."""
@@ -60,7 +79,7 @@ class Spender:
             if self.lease is None or not self.lease.left or time.monotonic() >= self.lease.until:
                 await self._renew()
             if self.lease is None:
-                for _ in range(DENIED_AT_ONCE):
+                for _ in range(self.pace.denied_at_once):
                     self.write("denied")
                 await asyncio.sleep(random.uniform(0.05, 0.3))
             else:
@@ -72,10 +91,10 @@ class Spender:
         self.write("act", lease.id)
         lease.left -= 1
         lease.spent += 1
-        if lease.spent % REPORTED_EVERY == 0:
+        if lease.spent % self.pace.reported_every == 0:
             await self._settle(lease, final=False)
         else:
-            await asyncio.sleep(random.uniform(0, 0.06))
+            await asyncio.sleep(random.uniform(0, self.pace.longest_pause))
 
     async def _renew(self) -> None:
         await self._end()
@@ -85,7 +104,7 @@ class Spender:
             self.lease = Lease(answer["lease_id"], self.wanted, begun + answer["expires_in"])
             self.write("lease", answer["lease_id"], self.wanted)
         elif status == 403:
-            self.wanted = max(1, min(SLICE, int(answer["left"])))
+            self.wanted = max(1, min(self.pace.slice, int(answer["left"])))
             self.write("refused", answer["left"])
         else:
             raise AssertionError(f"{status}: {answer}")
@@ -118,13 +137,13 @@ class Spender:
         raise AssertionError("no host answers")
 
 
-async def main(hosts: Path, journals: Path, number: int) -> None:
+async def main(hosts: Path, journals: Path, number: int, pace: Pace) -> None:
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         spenders = []
         for _ in range(number):
             journal = (journals / f"{os.getpid()}-{uuid4().hex}.txt").open("a", encoding="utf-8")
-            spenders.append(Spender(session, hosts, os.environ["XYRA_SPENDER_KEY"], journal))
+            spenders.append(Spender(session, hosts, os.environ["XYRA_SPENDER_KEY"], journal, pace))
 
         def stop() -> None:
             for spender in spenders:
@@ -135,4 +154,6 @@ async def main(hosts: Path, journals: Path, number: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(
+        main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Pace(int(sys.argv[4]), float(sys.argv[5])))
+    )

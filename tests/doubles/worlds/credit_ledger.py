@@ -51,7 +51,8 @@ class CreditLedger:
         """The first answer of each command; None where what it names is not there, or the pack was lost."""
         self.operations = 0
         known = {command.transaction_id: self.known(command, now) for command in commands}
-        wallet = self.load()
+        stored = self.load()
+        wallet = stored.copy()
         for command in commands:
             if known[command.transaction_id] is not None:
                 continue
@@ -67,12 +68,15 @@ class CreditLedger:
             known[command.transaction_id] = transfer
         if not wallet.transfers:
             return [known[command.transaction_id] for command in commands]
-        wallet.finish()
+        self.finish(stored, wallet)
         if self.crashes:
             self.crashes = False
             return [None for _ in commands]
         self.store(wallet)
         return [known[command.transaction_id] for command in commands]
+
+    def finish(self, before: Wallet, wallet: Wallet) -> None:  # noqa: ARG002  variants look at what was before
+        wallet.finish()
 
     def known(self, command: AnyCommand, now: datetime) -> Transfer | None:  # noqa: ARG002  variants look at the time
         return self.find(Transfer, command.transaction_id)

@@ -147,6 +147,64 @@ def test_a_forecast_is_what_the_window_comes_to_at_its_pace() -> None:
     assert watched.use(23) == []
 
 
+def test_a_higher_limit_arms_a_share_again() -> None:
+    watched = Watched(budget(10))
+    watched.give(1000)
+    assert watched.use(10) == [("budget_share", "bud", 80, 10, 10), ("budget_share", "bud", 100, 10, 10)]
+    watched.ledger.budgets = (budget(100),)
+    assert watched.use(75) == [("budget_share", "bud", 80, 85, 100)], "10 % was far below 80 %"
+    assert watched.use(1) == []
+
+
+def test_time_arms_a_forecast_again() -> None:
+    watched = Watched(budget(100, window="day", alert_at=()))
+    watched.give(1000)
+    watched.now = NOW.replace(hour=6)
+    assert watched.use(50) == [("forecast", "bud", None, 200, 100)]
+    watched.now = NOW.replace(hour=18)
+    assert watched.use(40) == [("forecast", "bud", None, 120, 100)], "50 / 0.75 was below 90"
+
+
+def test_a_small_share_is_armed_again_where_nothing_is_used() -> None:
+    watched = Watched(budget(100, alert_at=(Decimal(5),)))
+    watched.give(1000)
+    assert watched.use(5) == [("budget_share", "bud", 5, 5, 100)]
+    assert watched.refund(4) == []
+    assert watched.use(4) == [], "5 % has no 10 points below it"
+    assert watched.refund(4) == []
+    assert watched.use(1) == []
+    first = next(each for each in watched.ledger.transfers() if each.type == "use")
+    fields = {"amount": Decimal(1), "reason": "a test", "calendars": CALENDARS}
+    assert watched.run(Refund, transaction_id_refunded=first.id, **fields) == []
+    assert watched.refund(1) == []
+    assert watched.use(5) == [("budget_share", "bud", 5, 5, 100)]
+
+
+def test_a_deleted_budget_leaves_nothing_and_a_new_one_under_its_id_is_told_anew() -> None:
+    watched = Watched(budget(10, enforcement="soft", alert_at=(Decimal(100),)))
+    watched.give(1000)
+    assert watched.use(10) == [("budget_share", "bud", 100, 10, 10)]
+    watched.ledger.budgets = ()
+    assert watched.use(1) == []
+    assert all(counter.alerted == () for counter in watched.ledger.counters())
+    watched.ledger.budgets = (budget(12, enforcement="soft", alert_at=(Decimal(100),)),)
+    assert watched.use(1) == [("budget_share", "bud", 100, 12, 12)]
+
+
+def test_a_forecast_needs_data() -> None:
+    """None for a window without an end, for a limit of nothing, and where a window has hardly begun."""
+    watched = Watched(budget(100, window="once", alert_at=()))
+    watched.give(1000)
+    assert watched.use(99) == []
+    watched = Watched(budget(0, window="day", enforcement="soft", alert_at=()))
+    watched.give(1000)
+    assert watched.use(1) == [], "a limit of nothing is passed, not forecast"
+    watched = Watched(budget(2, window="month", alert_at=()))
+    watched.now = NOW.replace(day=1, hour=0)
+    watched.give(1000)
+    assert watched.use(1) == [], "the month begins at this instant"
+
+
 def test_a_day_is_unusual_beyond_the_band_of_those_before() -> None:
     watched = Watched()
     watched.give(10_000)

@@ -1,17 +1,23 @@
-"""The laws of the credits ledger on two hosts over one store, with faults, and hosts that break them."""
+"""The laws of the credits ledger, of caps and of leases on two hosts over one store, and hosts that break them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from shared.adapters.credits import item_wallets
 from shared.ports.store import Create, Operation, Replace, Upsert
-from tests.doubles.worlds.credit_hosts import CreditHosts, FaultyStore
+from tests.doubles.worlds import lease_laws
+from tests.doubles.worlds.credit_hosts import MOST_BEHIND, CreditHosts, FaultyStore
 from tests.doubles.worlds.credit_laws import tried
 
 
 def test_the_laws_hold() -> None:
     tried(CreditHosts, examples=6)
+
+
+def test_the_laws_of_leases_hold_although_clocks_differ() -> None:
+    lease_laws.tried(CreditHosts, examples=4, clock_difference=timedelta(seconds=MOST_BEHIND))
 
 
 class UnguardedStore(FaultyStore):
@@ -54,3 +60,8 @@ class OverwritingHosts(CreditHosts):
 def test_naive_hosts_break_them(naive: type[CreditHosts]) -> None:
     with pytest.raises(AssertionError, match="law"):
         tried(naive, examples=30, is_naive=True)
+
+
+def test_a_host_that_does_not_guard_the_head_breaks_those_of_leases() -> None:
+    with pytest.raises(AssertionError, match="law"):
+        lease_laws.tried(UnguardedHosts, examples=60, is_naive=True, clock_difference=timedelta(seconds=MOST_BEHIND))

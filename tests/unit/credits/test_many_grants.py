@@ -91,7 +91,7 @@ async def test_a_refund_over_thousands_of_grants_comes_back_in_parts(spent: tupl
     host = scene.host()
     done = await refund(host, "refund", used)
     assert done.answer == {
-        "transaction_id": done.id, "amount": "2000", "refunded": "2000", "available": "2000",
+        "transaction_id": done.id, "amount": "2000", "refunded": "2000", "available": "2000", "revision": 10,
     }  # fmt: skip
     assert await refund(scene.host(), "refund", used) == done
     transfers, _ = await host.credits.statements.page(ORGANIZATION, 100, None)

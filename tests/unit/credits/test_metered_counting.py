@@ -37,6 +37,7 @@ from tests.doubles.worlds.invoiced_organization import ORGANIZATION as WITHOUT_V
 from tests.doubles.worlds.invoiced_organization import Scene, delivered, model
 
 ORGANIZATION, MODEL = named_id("org", "metered"), named_id("bm", "metered")
+PARENT = named_id("org", "parent of metered")
 AGENT, OTHER = named_id("agt", "metered"), named_id("agt", "other")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 SHARDS = 8
@@ -57,6 +58,7 @@ TIERS = {
         "tiers": [{"up_to": "10", "unit_amount": "1", "flat_amount": "5"}, {"unit_amount": "0.25"}],
     },
 }
+UNIQUE = {**COMMANDS, "meter": {"event_type": "command", "aggregation": "unique", "value": "data.user"}}
 WON = {
     "key": "won",
     "type": "outcome",
@@ -160,6 +162,35 @@ async def test_tiers_are_the_fold_of_each_shard_and_flat_amounts_count_nothing()
     assert (await windows_of(scene.host(), "agent", AGENT))["once"] == worth / VALUE
 
 
+async def test_what_runs_have_counted_is_forgotten_with_them() -> None:
+    scene = await metered(COMMANDS)
+    now = scene.clock.now()
+    await report(scene, [event("of a run", now, run="run 1"), event("of none", now)], Random(6))
+    await scene.drain()
+    counted = await scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "counted_usage")
+    assert sorted(document.get("ttl", 0) for document in counted) == [0, 400 * 86_400]
+
+
+async def test_distinct_values_are_those_of_each_shard() -> None:
+    random = Random(5)
+    scene = await metered(UNIQUE)
+    now = scene.clock.now()
+    events = [
+        event(f"e{number}", now, agent=random.choice("ab"), data={"user": f"user {random.randint(1, 9)}"})
+        for number in range(60)
+    ]
+    await report(scene, events, random)
+    await scene.drain()
+    seen = {
+        (each.agent, shard_of(event_key(ORGANIZATION, "test", each.id), SHARDS), str(each.data["user"]))
+        for each in events
+    }
+    of_agent = sum(agent == "a" for agent, _, _ in seen)
+    host = scene.host()
+    assert (await windows_of(host, "agent", AGENT))["once"] == of_agent * PRICE / VALUE
+    assert (await windows_of(host, "organization", ORGANIZATION))["once"] == len(seen) * PRICE / VALUE
+
+
 async def test_what_is_reversed_counts_no_longer_and_what_is_late_counts_in_its_hour() -> None:
     scene = await metered(WON, COMMANDS)
     now = scene.clock.now()
@@ -217,6 +248,27 @@ async def test_a_hard_cap_refuses_uses_once_usage_has_passed_it() -> None:
     assert (shown.spent, shown.metered, shown.left, shown.over, shown.state) == (5, 40, 0, 15, "exhausted")
     assert status.counted_to == scene.clock.now()
     assert not await use("after")
+    caller, spent_for = Caller(ORGANIZATION, CALLER, "lease", "lease"), SpentFor(agent="a")
+    lease = await host.credits.leases.take(caller, Decimal(1), spent_for, "default", timedelta(minutes=5))
+    assert lease.refusal is not None
+    assert lease.refusal.members["budget_id"] == "cap"
+
+
+async def test_usage_counts_once_whoever_pays_for_it() -> None:
+    """Sums are cumulative: what the wallet that was left has counted of them is in its share already."""
+    scene = await metered(COMMANDS)
+    host = scene.host()
+    draft = OrganizationDraft(name="Parent", currency="USD", timezone="America/New_York", credit_value=VALUE)
+    await host.organizations.create(PARENT, draft)
+    cap = BudgetDraft("agent", "each", "once", Decimal(1000), "credits", "default", "hard", ())
+    await host.credits.budgets.put(ORGANIZATION, "cap", cap, None)
+    for number, payer in enumerate((PARENT, None, PARENT), start=1):
+        await report(scene, [event(f"{number} {each}", scene.clock.now(), 2) for each in range(5)], Random(number))
+        await scene.drain()
+        status = await scene.host().credits.budgets.status(ORGANIZATION, "cap", AGENT, None)
+        assert status.figures.metered == number * 10 * PRICE / VALUE
+        changed = await scene.host().payer_changes.put(ORGANIZATION, payer)
+        scene.clock.set(changed.payers.entries[-1].effective_from + timedelta(hours=1))
 
 
 async def test_nothing_is_written_where_a_credit_has_no_value() -> None:

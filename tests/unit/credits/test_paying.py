@@ -15,7 +15,7 @@ from shared.bootstrap import Application
 from shared.containers import TENANTS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.accounts import CONSUMED, balance
-from shared.domain.credits.budgets import Budget
+from shared.domain.credits.budgets import EACH, Budget
 from shared.domain.credits.commands import Use
 from shared.domain.credits.counters import Context, counter_id
 from shared.domain.credits.grants import Terms
@@ -29,6 +29,7 @@ from shared.domain.kernel.times import to_text
 from shared.ports.store import Item, Operation, Store
 from shared.ports.wallets import Wanted
 from shared.services.agents.agents import AgentDraft
+from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -196,6 +197,37 @@ async def test_counters_go_on_with_the_payer_in_their_windows(paid: Paid) -> Non
     id_ = counter_id("run", CHILD, "r")
     _, present = await host.credits.paying.read(CHILD, Wanted(counters=frozenset({id_})))
     assert present.counters[id_].spending("default", ONCE).total == 10
+
+
+async def test_a_budget_and_its_alerts_go_on_with_the_payer(paid: Paid) -> None:
+    """Also before anything is spent there for the thing, and after answers of the wallet that was left."""
+    host, spending, budgets = paid.host, paid.host.credits.spending, paid.host.credits.budgets
+    shares = (Decimal(40), Decimal(80))
+    draft = BudgetDraft("run", EACH, "once", Decimal(50), "credits", "default", "hard", shares)
+    await budgets.put(CHILD, "runs", draft, None)
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(minutes=5))
+    for number in range(20):
+        used = await paid.use(f"own {number}", 1, run="r")
+    hold = await spending.reserve(paid.caller("hold"), Decimal(10), SpentFor(run="r"), "default", timedelta(hours=1))
+    before = await budgets.status(CHILD, "runs", "r", hold.answer["revision"])
+    paid.clock.set(APRIL)
+    await paid.use("moves it", 1)
+    moved = await budgets.status(CHILD, "runs", "r", before.revision)
+    assert (moved.figures.spent, moved.figures.held, moved.figures.left) == (20, 10, 20)
+    assert moved.revision > before.revision
+    assert (await paid.use("reaches 80 %", 10, run="r")).refusal is None
+    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(10))
+    refunded = await spending.refund(paid.caller("refund"), used.id, Decimal(1), "a test")
+    for answer in (captured.answer, refunded.answer):
+        shown = await budgets.status(CHILD, "runs", "r", answer["revision"])
+    assert (shown.figures.spent, shown.figures.held) == (39, 0)
+    assert (await paid.use("still at 80 %", 1, run="r")).refusal is None
+    paid.clock.move(timedelta(minutes=1))
+    await host.outbox.sweep()
+    alerts = (await host.credits.alerts.page(CHILD, 200, None)).entities
+    told = [(alert.share, alert.used) for alert in alerts if alert.type == "budget_share"]
+    assert sorted(told) == [(40, 20), (80, 40)], "each once, in whichever wallet it was counted"
 
 
 async def test_shares_are_replaced_by_revision_and_never_added(paid: Paid) -> None:

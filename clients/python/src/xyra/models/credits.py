@@ -115,6 +115,8 @@ class CaptureAnswer(TypedDict):
     """How many of the hold were not."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class CaptureRequest(TypedDict):
@@ -347,6 +349,8 @@ class HoldAnswer(TypedDict):
     """When they return by themselves."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class LeaseAnswer(TypedDict):
@@ -418,6 +422,8 @@ class LeaseGivenAnswer(TypedDict):
     """The budget whose window ends before the time that was asked for; null for none."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class LeaseList(TypedDict):
@@ -530,6 +536,8 @@ class RefundAnswer(TypedDict):
     """How many of the transaction were refunded in all."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class RefundRequest(TypedDict):
@@ -548,6 +556,8 @@ class ReleaseAnswer(TypedDict):
     """How many credits returned."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class ReserveRequest(TypedDict):
@@ -604,6 +614,8 @@ class SettleAnswer(TypedDict):
     """Whether the credits had returned already, so that others may have spent them."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class SettleRequest(TypedDict):
@@ -780,6 +792,8 @@ class UseAnswer(TypedDict):
     """How many credits were spent."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
     uses: Sequence[UseAmount] | None
     """Of a list, each use in its order; else null."""
 
@@ -867,6 +881,8 @@ class WriteOffAnswer(TypedDict):
     """What its budgets count no longer."""
     available: str
     """The available credits of this kind after it."""
+    revision: int | None
+    """Of the wallet. Budgets that are read with it as `at_least` count this. Null of older answers."""
 
 
 class WriteOffRequest(TypedDict):
