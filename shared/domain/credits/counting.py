@@ -12,7 +12,7 @@ from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.money import plain
-from shared.domain.kernel.times import to_text
+from shared.domain.kernel.times import shown
 from shared.domain.periods.periods import Calendar
 
 
@@ -65,7 +65,7 @@ def _refused(over: Overrun) -> Refusal:
         {
             "budget_id": budget.id,
             "left": plain(over.left),
-            "window": {"name": window.name, "end": None if window.end is None else to_text(window.end)},
+            "window": {"name": window.name, "end": None if window.end is None else shown(window.end)},
         },
     )
 

@@ -27,6 +27,11 @@ def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def shown(instant: datetime) -> str:
+    """UTC text as answers have it: without microseconds where there are none."""
+    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
 def read_time(value: object) -> datetime:
     """Read a time in an event: ISO 8601 with an offset. Raises `ValueError`."""
     if isinstance(value, str) and "T" in value.upper():

@@ -207,6 +207,18 @@ async def test_credits_may_fall_below_zero_by_the_overdraft_and_what_comes_in_pa
     assert (await balance(organization))["debt"] == "0"
 
 
+async def test_the_operator_changes_the_overdraft(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    path, changed = f"organizations/{organization.id}", {"settings": {"overdraft": "5"}}
+    etag = (await xyra.operator.send("GET", path)).headers["ETag"]
+    (await organization.key.send("PATCH", path, changed, headers={"If-Match": etag})).problem(403, "forbidden")
+    (await xyra.operator.send("PATCH", path, changed, headers={"If-Match": etag})).expect(200)
+    assert (await send(organization.key, "use", {"amount": "5"})).expect(200)["available"] == "-5"
+    refused = await send(organization.key, "use", {"amount": "0.000001"})
+    refused.problem(402, "insufficient_credits")
+    assert refused.json()["available"] == "-5"
+
+
 async def test_kinds_never_mix(xyra: Xyra) -> None:
     organization = await xyra.organization()
     await given(organization, "10", kind="images")

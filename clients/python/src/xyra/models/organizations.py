@@ -375,6 +375,8 @@ class SettingsPatch(TypedDict):
     """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: NotRequired[bool | None]
     """Whether members whose e-mail address is not verified may change things, as if it were."""
+    overdraft: NotRequired[str | int | Decimal | None]
+    """How far below zero the available credits of the default kind may fall by uses and holds."""
     flags: NotRequired[Mapping[str, bool] | None]
     """All feature flags. They take the place of those that were there."""
 
