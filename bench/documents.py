@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from tests.doubles.worlds.issued_documents import details, invoice, many_lines, printed
 
-SIZES = (20, 500, 2000, 20_000)
+SIZES = (20, 500, 20_000)
 _KIB = 1024
 
 

@@ -10,6 +10,8 @@ from shared.domain.billing.written_values import Writer
 from shared.http.pages import digest
 from shared.templates.rendering import source, template
 
+_STEERING = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Characters that change the direction of what follows: left out, as on paper."""
 MAXIMUM_LINES = 500
 """How many lines a page shows; all of them are in the file."""
 
@@ -41,7 +43,7 @@ def document_page(document: PrintedDocument, status: str, standing: tuple[tuple[
         download=writer.word("download"),
         style=_style(),
     )
-    return shown.encode()
+    return shown.translate(_STEERING).encode()
 
 
 def _first_lines(groups: tuple[PrintedGroup, ...]) -> tuple[list[PrintedGroup], int]:

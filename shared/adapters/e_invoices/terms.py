@@ -13,6 +13,10 @@ from shared.domain.tenancy.billing_details import ElectronicAddress, PostalAddre
 UNIT = "C62"
 """One, of UN/ECE Recommendation 20: our units have no codes there."""
 CREDIT_TRANSFER, SEPA_CREDIT_TRANSFER = "30", "58"
+UNDEFINED, CLEARING = "1", "97"
+"""How a document is paid where no account is named, and a credit note, which the account of the customer takes
+(UNTDID 4461).
+"""
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document can hold (XML 1.0, 2.2)."""
 
@@ -32,6 +36,7 @@ def terms(e_invoice: EInvoice) -> dict[str, Any]:
         "BT-72": e_invoice.last_day,
         "BT-73": e_invoice.first_day,
         "BT-74": e_invoice.last_day,
+        "BT-81": CLEARING if is_note else UNDEFINED,
         "BG-1": [{"BT-22": _text(e_invoice.notes)}] if e_invoice.notes else None,
         "BG-3": [_preceding(*e_invoice.corrects)] if e_invoice.corrects is not None else None,
         "BG-4": _seller(seller, has_vat=e_invoice.is_taxed),

@@ -59,6 +59,9 @@ def write_xml(e_invoice: EInvoice, wanted: EInvoiceFormat) -> bytes:
     found = terms(e_invoice)
     if wanted != "factur-x":
         found["BT-23"] = _PROCESS
+    if wanted == "xrechnung":
+        for tax in found["BG-23"]:
+            tax.setdefault("BT-119", "0")  # BR-DE-14, of what is not subject to VAT, too
     written: bytes = generate_xml(found, flavor=flavor, level=_LEVEL, check_xsd=True, check_schematron=False)
     return _with_specification(written, wanted)
 

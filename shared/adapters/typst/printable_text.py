@@ -1,6 +1,7 @@
 """Text that the fonts can print: characters that none of them has are replaced, and none that steers is left."""
 
 import json
+import re
 import unicodedata
 from bisect import bisect_right
 from functools import cache
@@ -10,6 +11,9 @@ from shared import templates
 
 FONTS = Path(templates.__file__).parent / "fonts"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_BREAK = "\u200b"
+_LONG_WORD = re.compile(rf"[^\s{_BREAK}]{{30}}(?=[^\s])")
+"""So many characters without a space: a line may end behind them, as they would run over the next column."""
 _JOINERS = frozenset("\u200c\u200d")
 """Which letters of Arabic and Indic scripts are joined by."""
 _LAST_OF_ALPHABETS = 0x052F
@@ -17,19 +21,20 @@ _LAST_OF_ALPHABETS = 0x052F
 
 
 def printable(text: str) -> str:
-    """The text in composed form, with what cannot be printed replaced.
+    """The text in composed form, with what cannot be printed replaced, and places where long words may break.
 
     Line ends stay. Other control characters become spaces; those that change directions or are invisible are left out.
     """
-    kept = (_printable_character(character) for character in unicodedata.normalize("NFC", text))
-    return "".join(kept)
+    kept = "".join(_printable_character(character) for character in unicodedata.normalize("NFC", text))
+    return _LONG_WORD.sub(lambda word: f"{word[0]}{_BREAK}", kept)
 
 
 def plain(text: str) -> str:
     """The text with everything replaced that is more than a letter or a sign of Latin, Greek or Cyrillic."""
     return "".join(
         character
-        if character == REPLACEMENT or (ord(character) <= _LAST_OF_ALPHABETS and not unicodedata.combining(character))
+        if character in (REPLACEMENT, _BREAK)
+        or (ord(character) <= _LAST_OF_ALPHABETS and not unicodedata.combining(character))
         else REPLACEMENT
         for character in printable(text)
     )

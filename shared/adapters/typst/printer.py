@@ -18,8 +18,12 @@ from shared.templates.rendering import source
 if TYPE_CHECKING:
     import typst
 
-LINES_PER_PART = 2000
-"""Typst holds a whole document in memory: what is longer is printed in parts, which are joined."""
+LINES_PER_PART = 1000
+"""Typst holds a whole document in memory, 130 MB for these: what is longer is printed in parts, which are joined."""
+_KEPT_COMPILATIONS = 10
+"""For how many compilations Typst keeps what it laid out, in case that it comes again."""
+_LARGE = 100
+"""Lines from which on that is forgotten at once: else ten such documents would lie in memory."""
 MOST_WAITING = 16
 _STANDARD: Final = "a-3b"
 _FORMATS = {"image/png": "png", "image/svg+xml": "svg"}
@@ -127,7 +131,16 @@ def _compiled(document: PrintedDocument, part: _Part, written: Written) -> bytes
     fields = {**part.fields, "groups": groups, "logo": logo, "fonts": families()}
     inputs = {"document": {**shown, "logo": None if logo is None else ""}, "part": fields}
     texts = {name: _json(value, written) for name, value in inputs.items()}
-    return _compile(source("documents/document.typ"), texts, document.issued_at)
+    pdf = _compile(source("documents/document.typ"), texts, document.issued_at)
+    if sum(len(group.lines) for group in part.groups) > _LARGE:
+        _forget(document.issued_at)
+    return pdf
+
+
+def _forget(issued_at: datetime) -> None:
+    """Make Typst let go of what it laid out, which it does by counting compilations: these are of nothing."""
+    for _ in range(_KEPT_COMPILATIONS + 1):
+        _compile("", {}, issued_at)
 
 
 def _compile(template: str, inputs: Mapping[str, str], issued_at: datetime) -> bytes:

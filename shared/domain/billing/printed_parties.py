@@ -71,4 +71,8 @@ def filled(parts: Iterable[str | None]) -> list[str]:
 
 
 def _tax_ids(tax_ids: Sequence[TaxId], writer: Writer) -> list[str]:
-    return [f"{writer.word('tax_id')}: {tax_id.value}" for tax_id in tax_ids]
+    return [f"{writer.word(_called(tax_id))}: {tax_id.value}" for tax_id in tax_ids]
+
+
+def _called(tax_id: TaxId) -> str:
+    return "vat_id" if tax_id.type.endswith("_vat") else "tax_id"

@@ -69,20 +69,26 @@ class Writer:
 
     def day(self, day: date) -> str:
         """`1 December 2026`."""
+        return f"{self._day_of_year(day)}{' de' if self.language == 'es' else ''} {day.year}"
+
+    def days(self, first: date, last: date) -> str:
+        """From one day to another, both inclusive; the year once, where it is the same."""
+        if first == last:
+            return self.day(first)
+        begin = self._day_of_year(first) if first.year == last.year else self.day(first)
+        return f"{begin} – {self.day(last)}"
+
+    def _day_of_year(self, day: date) -> str:
         month = _MONTHS[self.language][day.month - 1]
         match self.language:
             case "de":
-                return f"{day.day}. {month} {day.year}"
+                return f"{day.day}. {month}"
             case "es":
-                return f"{day.day} de {month} de {day.year}"
+                return f"{day.day} de {month}"
             case "fr":
-                return f"{'1er' if day.day == 1 else day.day} {month} {day.year}"
+                return f"{'1er' if day.day == 1 else day.day} {month}"
             case _:
-                return f"{day.day} {month} {day.year}"
-
-    def days(self, first: date, last: date) -> str:
-        """From one day to another, both inclusive."""
-        return self.day(first) if first == last else f"{self.day(first)} – {self.day(last)}"
+                return f"{day.day} {month}"
 
     def _signed(self, text: str) -> str:
         thousands, point = _SIGNS[self.language]

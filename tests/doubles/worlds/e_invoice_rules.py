@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from lxml import etree
@@ -28,10 +29,21 @@ def _rules(syntax: Syntax) -> PyXsltExecutable:
     return _processor().new_xslt30_processor().compile_stylesheet(stylesheet_file=str(path))
 
 
+@cache
+def further_rules(path: Path) -> PyXsltExecutable:
+    """Those of XRechnung or Peppol, which no package brings along: Schematron compiled to XSLT."""
+    return _processor().new_xslt30_processor().compile_stylesheet(stylesheet_file=str(path))
+
+
 def broken_rules(xml: bytes, syntax: Syntax) -> list[str]:
     """What the rules say against a document; warnings are left out."""
+    return broken_rules_of(_rules(syntax), xml)
+
+
+def broken_rules_of(rules: PyXsltExecutable, xml: bytes) -> list[str]:
+    """As `broken_rules`, by these."""
     node = _processor().parse_xml(xml_text=xml.decode())
-    report = etree.fromstring(_rules(syntax).transform_to_string(xdm_node=node).encode())
+    report = etree.fromstring(rules.transform_to_string(xdm_node=node).encode())
     return [
         f"{failed.get('id')}: {' '.join(''.join(failed.itertext()).split())}"
         for failed in report.iter(f"{_SVRL}failed-assert")

@@ -100,7 +100,8 @@ async def test_electronic_invoices_and_notes_in_each_format(xyra: Xyra) -> None:
             assert xml.headers["Content-Type"].partition(";")[0] == "application/xml"
             assert number.encode() in xml.body
         (await organization.key.send("GET", f"{path}/e-invoice")).problem(422, "validation")
-        assert number in text_of((await organization.key.send("GET", f"{path}/pdf")).body)
+        text = text_of((await organization.key.send("GET", f"{path}/pdf")).body)
+        assert number in "".join(text.split())
 
 
 async def test_what_is_missing_stops_finalizing_until_it_is_there(xyra: Xyra) -> None:
@@ -110,8 +111,10 @@ async def test_what_is_missing_stops_finalizing_until_it_is_there(xyra: Xyra) ->
     (await organization.operator.send("PATCH", f"organizations/{organization.id}", fields)).expect(200)
     draft = await organization.operator.post("invoices", {"organization_id": organization.id, "lines": LINES})
     refused = await organization.operator.send("POST", f"invoices/{draft['id']}/finalize")
-    pointers = {error["pointer"] for error in refused.problem(422, "validation")["errors"]}
-    assert pointers == {"/organization/address/country", "/organization/electronic_address"}
+    assert set(refused.problem(422, "validation")) == {
+        "/organization/address/country",
+        "/organization/electronic_address",
+    }
     assert (await organization.key.get(f"invoices/{draft['id']}"))["status"] == "draft"
     (await organization.operator.send("PATCH", f"organizations/{organization.id}", {"e_invoice": None})).expect(200)
     (await organization.operator.send("POST", f"invoices/{draft['id']}/finalize")).expect(200)
@@ -130,8 +133,7 @@ async def test_bad_profiles_are_refused_with_what_is_wrong(xyra: Xyra) -> None:
         ({"name": ""}, "/name"),
     ):
         refused = await xyra.operator.send("PUT", "operator/profile", PROFILE | changed)
-        errors = refused.problem(422, "validation")["errors"]
-        assert [error["pointer"] for error in errors] == [pointer]
+        assert refused.problem(422, "validation") == [pointer]
 
 
 async def test_an_address_is_changed_by_its_parts(xyra: Xyra) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,7 +21,7 @@ from shared.domain.billing.operator_profile import Contact
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.billing_details import PostalAddress
-from tests.doubles.worlds.e_invoice_rules import Syntax, broken_rules
+from tests.doubles.worlds.e_invoice_rules import Syntax, broken_rules, broken_rules_of, further_rules
 from tests.doubles.worlds.issued_documents import (
     BUYER,
     CONTAINED,
@@ -162,6 +163,33 @@ def test_random_invoices_keep_the_rules_and_each_tax_to_the_cent(seed: int) -> N
     for each in e_invoice.lines:
         assert (each.quantity * each.price).quantize(CENT, ROUND_HALF_UP) == each.amount
         assert each.price >= 0
+
+
+RULES = os.environ.get("XYRA_E_INVOICE_RULES", "")
+"""A folder with `xrechnung.xsl` (KoSIT) and `peppol.xsl` (OpenPeppol), each compiled from its Schematron."""
+
+
+@pytest.mark.skipif(not RULES, reason="XYRA_E_INVOICE_RULES names no folder with their rules")
+@pytest.mark.parametrize("wanted", ["xrechnung", "peppol"])
+def test_the_rules_of_xrechnung_and_peppol_are_kept_too(wanted: Any) -> None:
+    rules = further_rules(Path(RULES) / f"{wanted}.xsl")
+    for name, lines in SAMPLES.items():
+        assert broken_rules_of(rules, write_xml(made(lines), wanted)) == [], name
+    note, with_tax = credit_note([line(1, "3", None, amount="-12.50")])
+    corrected, _ = invoice([line(1, "3", "12.50")])
+    given = of_credit_note(note, with_tax, details(), corrected, "UTC")
+    assert broken_rules_of(rules, write_xml(given, wanted)) == []
+
+
+def test_each_format_says_which_rules_it_keeps() -> None:
+    e_invoice = made([line(1, "3", "12.50", None)])
+    assert b"urn:cen.eu:en16931:2017</ram:ID>" in write_xml(e_invoice, "factur-x")
+    german, european = write_xml(e_invoice, "xrechnung"), write_xml(e_invoice, "peppol")
+    assert b"urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0</ram:ID>" in german
+    assert b"<ram:RateApplicablePercent>0</ram:RateApplicablePercent>" in german
+    assert b"#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0</cbc:CustomizationID>" in european
+    for xml in (german, european):
+        assert b"urn:fdc:peppol.eu:2017:poacc:billing:01:1.0<" in xml
 
 
 SPOILT = {

@@ -88,7 +88,7 @@ def test_both_parties_numbers_and_references_are_on_it() -> None:
     for said in (
         *("Nordlicht Agents GmbH", "Lange Straße 1", "10115 Berlin", "DE136695976", "HRB 12345"),
         *("Acme SARL", "Attn. Ada Lovelace", "12 rue de la Paix", "75002 Paris", "FR40303265045"),
-        *(NUMBER, "2 November 2026", "17 November 2026", "1 October 2026 \u2013 31 October 2026", "PO-4711"),
+        *(NUMBER, "2 November 2026", "17 November 2026", "1 October \u2013 31 October 2026", "PO-4711"),
         *("DE89 3704 0044 0532 0130 00", "COBADEFFXXX", "Thank you for your trust.", "04011000-12345-34"),
     ):
         assert said in text, said
@@ -170,6 +170,12 @@ def test_what_no_font_has_is_replaced_and_what_steers_is_left_out() -> None:
     assert printable("e\u0301") == "é"
     for kept in ("سارة", "שלום", "नमस्ते", "株式会社", "测试", "한국", "Ελλάδα", "Україна", "1 234,50 €"):
         assert REPLACEMENT not in printable(kept), kept
+
+
+def test_long_words_break_before_they_reach_the_next_column() -> None:
+    text = text_of(print_document(printed([line(1, "2", "10.00", description="x" * 300)])))
+    assert max(len(word) for word in text.split() if set(word) == {"x"}) <= 80
+    assert text.count("x") == 300
 
 
 def test_long_documents_are_printed_in_parts_with_one_count_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,13 @@ def test_each_language_writes_as_its_readers_expect(language: Language, amount: 
     assert writer.day(date(2026, 3, 1)) == day
 
 
+def test_a_span_says_its_year_once_where_it_can() -> None:
+    october = date(2026, 10, 1), date(2026, 10, 31)
+    assert Writer("es").days(*october) == "1 de octubre \u2013 31 de octubre de 2026"
+    assert Writer("en").days(date(2026, 12, 15), date(2027, 1, 14)) == "15 December 2026 \u2013 14 January 2027"
+    assert Writer("fr").days(date(2026, 10, 1), date(2026, 10, 1)) == "1er octobre 2026"
+
+
 def test_all_places_of_an_amount_stay_and_zeros_of_a_number_go() -> None:
     writer = Writer("en")
     assert (writer.amount(Decimal("0.00")), writer.amount(Decimal("12.000")), writer.amount(Decimal(999))) == (
