@@ -252,6 +252,11 @@ kill: $(BIN)/.dev
 kill-rounds: $(BIN)/.dev
 	XYRA_KILL_ROUNDS=200 $(BIN)/python -m pytest -s tests/faults/test_kill_rounds.py
 
+# Subscriptions that change while hosts are killed and the timer fires ten times at once; -s shows the counts and the seed.
+.PHONY: subscription-kills
+subscription-kills: $(BIN)/.dev
+	XYRA_KILLED_SUBSCRIBERS=50 XYRA_KILLED_MONTHS=14 $(BIN)/python -m pytest -s tests/faults/test_subscriptions_under_kills.py
+
 # The store, then the broker, out of reach under load for a minute each.
 outage: $(BIN)/.dev npm-tools
 	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/faults/test_outage.py

@@ -15,6 +15,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.access.letters import ACCESS_MAIL, Letter
 from shared.services.storage import (
+    KeptRecords,
     Outbox,
     OutboxEntry,
     Records,
@@ -29,6 +30,8 @@ from shared.services.tenancy.organizations import Organizations
 
 NEVER_LATER_BY = timedelta(days=3)
 """A reminder that is this late is only marked: after an outage nobody gets a mail about what is long past."""
+MAXIMUM_KEPT = 1000
+"""Versions of open invoices that stay as they were read: each is looked at every hour until it is paid."""
 OVERDUE_SETTLED = "overdue_settled"
 """The effect of what pays, lowers or cancels an overdue invoice; its value is a stored name."""
 INVOICE_SETTLED = "invoice_settled"
@@ -43,7 +46,7 @@ class Dunning:
         self._clock = clock
         self._organizations = organizations
         self._accounts = Records(store, INVOICES, BillingAccount)
-        self._invoices = Records(store, INVOICES, Invoice)
+        self._invoices = KeptRecords(store, INVOICES, Invoice, MAXIMUM_KEPT)
         self._mails = outbox.sender(ACCESS_MAIL)
         self._lifted = outbox.sender(OVERDUE_SETTLED)
         self._settled = outbox.sender(INVOICE_SETTLED)

@@ -1,7 +1,7 @@
 """The laws of billing over random histories: whatever fails, repeats, crashes or runs at the same time, the documents,
 with what wallets pay, end where the usage says.
 
-`XYRA_LAW_HISTORIES` is how many histories are tried (40), `XYRA_LAW_SEED` plays one of them alone.
+`XYRA_LAW_HISTORIES` is how many histories are tried (20; 40 in `.ci/run`), `XYRA_LAW_SEED` plays one of them alone.
 """
 
 import os
@@ -65,7 +65,7 @@ from tests.doubles.worlds.billing_world import STORM, Variant, World
 from tests.doubles.worlds.distinct_values import number_of, stored_totals, values_in
 from tests.doubles.worlds.schedules import Schedule
 
-HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "40"))
+HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "20"))
 SEEDS = [int(os.environ["XYRA_LAW_SEED"])] if "XYRA_LAW_SEED" in os.environ else range(HISTORIES)
 BLOCK = 10
 CLOSINGS = (timedelta(days=45), timedelta(days=85))
@@ -614,21 +614,26 @@ def _settling(operation: Operation) -> Operation:
     return operation
 
 
+def seeds(first: int) -> list[int]:
+    """A hundred, beginning with the one that is known to break."""
+    return [first, *(seed for seed in range(100) if seed != first)]
+
+
 @pytest.mark.parametrize(
-    ("broken", "law"),
+    ("broken", "law", "first"),
     [
-        (WithoutMovedPeriods, "check_billed"),
-        (WithoutEtagsOnPeriods, "check_billed"),
-        (WithoutTombstones, "check_usage"),
+        (WithoutMovedPeriods, "check_billed", 9),
+        (WithoutEtagsOnPeriods, "check_billed", 14),
+        (WithoutTombstones, "check_usage", 1),
     ],
 )
-def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str) -> None:
-    assert any(broken_law(World(random_history(seed), STORM, broken)) == law for seed in range(100))
+def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str, first: int) -> None:
+    assert any(broken_law(World(random_history(seed), STORM, broken)) == law for seed in seeds(first))
 
 
-@pytest.mark.parametrize("broken", [WithoutLoweredDraws, WithoutEtagsOnWallets])
-def test_the_laws_notice_what_breaks_draws(broken: type[FaultyStore]) -> None:
-    assert any(broken_law(World(prepaid_history(seed), STORM, broken)) == "check_drawn" for seed in range(100))
+@pytest.mark.parametrize(("broken", "first"), [(WithoutLoweredDraws, 46), (WithoutEtagsOnWallets, 3)])
+def test_the_laws_notice_what_breaks_draws(broken: type[FaultyStore], first: int) -> None:
+    assert any(broken_law(World(prepaid_history(seed), STORM, broken)) == "check_drawn" for seed in seeds(first))
 
 
 def test_the_laws_notice_a_period_that_is_settled_too_early() -> None:
