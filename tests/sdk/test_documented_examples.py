@@ -33,7 +33,7 @@ def provider() -> Iterator[ProviderDouble]:
 
 @on_each_python
 async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_path: Path) -> None:
-    organization = await host.organization()
+    organization = await host.organization(credit_value="0.10")
     for name in ("coder", "helpdesk"):
         await organization.agent(name)
     grant = {"organization_id": organization.id, "amount": "100", "source": "bonus", "reason": "test"}
@@ -52,9 +52,10 @@ async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_
     events = (await organization.key.get("events"))["data"]
     assert sorted((event["type"], event["run"]) for event in events if event["type"] != "research") == [
         ("command", "run-7"),
+        ("llm_call", "run-9"),
         ("llm_call", "ticket-7"),
     ]
-    call = next(event for event in events if event["type"] == "llm_call")
+    call = next(event for event in events if event["run"] == "ticket-7")
     assert {name: call["data"][name] for name in ("input_tokens", "cached_input_tokens", "output_tokens")} == {
         "input_tokens": 1200,
         "cached_input_tokens": 800,
@@ -62,7 +63,11 @@ async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_
     }
     runs = (await organization.key.get("runs"))["data"]
     assert ("ticket-7", "completed") in {(one["key"], one["status"]) for one in runs}
-    assert len(runs) == 3
+    assert len(runs) == 4
+    (capped,) = (one for one in runs if one["key"] == "run-9")
+    assert capped["status"] == "completed"
+    budget = await organization.key.get(f"budgets/{capped['budget']['id']}", ref="run-9")
+    assert (budget["spent"], budget["held"], budget["limit"], budget["unit"]) == ("0.113", "0", "2", "money")
     balance = await organization.key.get("credits/balance")
     assert balance["held"] == "0"
     assert float(balance["available"]) < 98.75

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Self
 
 from xyra import models
-from xyra.connection import AsyncConnection, Connection, encoded, segment
+from xyra.amounts import Amount, amount_of, spendable
+from xyra.connection import AsyncConnection, Connection, segment
 from xyra.errors import Unreachable
+from xyra.leases import Lease
+from xyra.local_spending import Account
 from xyra.resources.credits import AsyncCredits as AsyncCreditsResource
 from xyra.resources.credits import Credits as CreditsResource
 from xyra.scope import current_scope
-
-if TYPE_CHECKING:
-    from xyra.reporting import Reporter
-
-Amount = Decimal | int | str
-WhenUnreachable = Literal["refuse", "spend"]
 
 _PLACES = Decimal("0.000001")
 _BALANCE = "/api/v1/credits/balance"
 _USE = "/api/v1/credits/use"
 _RESERVE = "/api/v1/credits/reserve"
 _HOLDS = "/api/v1/credits/holds"
-
-
-def amount_of(value: Amount) -> Decimal:
-    """Raises `TypeError` for a float, which is not exact."""
-    if isinstance(value, float | bool):
-        raise TypeError("amounts are exact: give a Decimal, an int or text, no float")
-    return Decimal(value)
 
 
 def _context(
@@ -80,54 +68,6 @@ def cost_in(table: models.ActionCostTable, agent_type: str, action: str, quantit
         Decimal(table["default_cost"]),
     )
     return (cost * amount_of(quantity)).quantize(_PLACES, ROUND_HALF_UP)
-
-
-class Debt:
-    """What was spent while Xyra was out of reach, up to a limit: it waits in the spool, and is settled from there."""
-
-    def __init__(self, reporter: Callable[[], Reporter], when: WhenUnreachable, limit: Amount | None) -> None:
-        if when == "spend" and limit is None:
-            raise ValueError('when_unreachable="spend" needs a spend_limit')
-        self._reporter = reporter
-        self._may_spend = when == "spend"
-        self._limit = amount_of(limit or 0)
-        self._mutex = threading.Lock()
-        self._read = Decimal(0)
-        """The sum of the uses in the spool up to the last one that was read, as long as no more of them are gone."""
-        self._last_read = 0
-        self._gone = 0
-
-    @property
-    def amount(self) -> Decimal:
-        """The credits that were spent and are not settled yet."""
-        with self._mutex:
-            return self._amount()
-
-    def _amount(self) -> Decimal:
-        """Reads what came since it was asked last; all of it only where something was sent meanwhile."""
-        spool = self._reporter().spool
-        gone = spool.gone("use")  # before what waits: what goes in between is seen by the next look
-        if gone != self._gone:
-            self._read, self._last_read, self._gone = Decimal(0), 0, gone
-        for item in spool.waiting("use", after=self._last_read):
-            self._read += Decimal(json.loads(item.body)["body"]["amount"])
-            self._last_read = item.id
-        return self._read
-
-    def take(self, body: Mapping[str, object], key: str, error: Unreachable) -> models.UseAnswer:
-        """Spend an amount without Xyra. Raises the error where that is not allowed, or passes the limit.
-
-        What was sent may have arrived: the spool sends it again under the same key, so it is taken once.
-        """
-        amount = body.get("amount")
-        if not self._may_spend or not isinstance(amount, Decimal):
-            raise error
-        with self._mutex:
-            if self._amount() + amount > self._limit:
-                raise error
-            if not self._reporter().add("use", encoded({"key": key, "body": body}).decode()):
-                raise error
-        return {"transaction_id": "", "amount": format(amount, "f"), "available": "", "uses": None}
 
 
 class Hold:
@@ -238,9 +178,10 @@ def _reserve_body(amount: Amount, expires_in: int, context: Mapping[str, object]
 class Credits(CreditsResource):
     """An organization's credits. Refusals are raised: `InsufficientCredits`, `LimitExceeded`."""
 
-    def __init__(self, connection: Connection, debt: Debt) -> None:
+    def __init__(self, connection: Connection, account: Account) -> None:
         super().__init__(connection)
-        self.debt = debt
+        self.debt = account.debt
+        self._account = account
 
     def balance(self, kind: str | None = None) -> models.BalanceAnswer:
         """What there is, and what of it is available."""
@@ -290,13 +231,29 @@ class Credits(CreditsResource):
             self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
         )
 
+    def lease(  # noqa: PLR0913  what a lease has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 300,
+        kind: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> Lease:
+        """Credits to be spent without asking for each amount, for `with`: so many at once, for so many seconds."""
+        context = _context(agent, run, project_id, department_id) | ({} if kind is None else {"kind": kind})
+        return Lease(self._account, spendable(amount), expires_in=expires_in, context=context)
+
 
 class AsyncCredits(AsyncCreditsResource):
     """`Credits` for asyncio."""
 
-    def __init__(self, connection: AsyncConnection, debt: Debt) -> None:
+    def __init__(self, connection: AsyncConnection, account: Account) -> None:
         super().__init__(connection)
-        self.debt = debt
+        self.debt = account.debt
+        self._account = account
 
     async def balance(self, kind: str | None = None) -> models.BalanceAnswer:
         """What there is, and what of it is available."""
@@ -341,3 +298,18 @@ class AsyncCredits(AsyncCreditsResource):
         return AsyncHold(
             self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
         )
+
+    def lease(  # noqa: PLR0913  what a lease has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 300,
+        kind: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> Lease:
+        """As `Credits.lease`, for `async with`."""
+        context = _context(agent, run, project_id, department_id) | ({} if kind is None else {"kind": kind})
+        return Lease(self._account, spendable(amount), expires_in=expires_in, context=context)

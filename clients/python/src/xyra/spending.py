@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar, cast
 
 from xyra import models
+from xyra.amounts import Amount, amount_of
 from xyra.client import Client
-from xyra.credits import Amount, Hold, amount_of, cost_in
+from xyra.credits import Hold, cost_in
 from xyra.default import client as default_client
 from xyra.errors import InsufficientCredits
 from xyra.scope import Run
