@@ -1,10 +1,10 @@
 """What the SDK adds to a call of a model: `make bench-sdk`. It runs where the SDK is installed, without the app.
 
 8 threads call a provider that answers after 20 ms, plainly, as a stream of 50 events, and plainly inside of a budget,
-through a wrapped client of OpenAI; each call is written to the spool on disk, and Xyra takes no events. Measured is all the time that the SDK takes
-in the caller's thread: `waited` by the clock, with waiting for the spool, for the interpreter's lock and for a
-processor; `worked` by the thread's own processor time, which does not depend on what else the machine does. `use` is
-what spending an amount of a lease takes, by 8 threads at once.
+through a wrapped client of OpenAI; each call is written to the spool on disk, and Xyra takes no events. Measured is all
+the time that the SDK takes in the caller's thread: `waited` by the clock, with waiting for the spool, for the
+interpreter's lock and for a processor; `worked` by the thread's own processor time, which does not depend on what else
+the machine does. `use` is what spending an amount of a lease takes, by 8 threads at once.
 """
 
 import json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -36,6 +37,7 @@ class Ledger:
         self.runs: dict[str, dict[str, Any]] = {}
         self.ends: list[dict[str, Any]] = []
         self.asked: list[Asked] = []
+        self.asked_at: list[float] = []
         self.expires_in = 300
         self.is_down = False
         self.loses = 0
@@ -55,6 +57,7 @@ class Ledger:
             if self.is_down:
                 return Told(None)
             self.asked.append(asked)
+            self.asked_at.append(time.monotonic())
             key = asked.headers.get("Idempotency-Key", "")
             told = self._answers.get(key) or self._answer(asked)
             if key:

@@ -1,6 +1,7 @@
 """Reports what AI agents do to Xyra, and spends credits."""
 
-from xyra.budgets import Budget, MaximumCost
+from xyra.budgets import Budget
+from xyra.call_costs import MaximumCost
 from xyra.client import AsyncClient, Client
 from xyra.connection import etag_of
 from xyra.default import agent, budget, client, flush, init, instrument, max_cost, run, stats, track, wrap

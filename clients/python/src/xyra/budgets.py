@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from xyra import models
 from xyra.amounts import Amount, spendable
+from xyra.call_costs import CallReservation, MaximumCost
 from xyra.connection import encoded
 from xyra.errors import BudgetExceeded, Conflict, XyraError
 from xyra.leases import Lease
-from xyra.local_spending import Account, Reservation
-from xyra.scope import InScope, Run, Scope, current_scope
+from xyra.local_spending import Account
+from xyra.scope import Run, Scope, current_scope
 from xyra.waiting import in_thread
-
-_log = logging.getLogger("xyra")
 
 _RUNS = "/api/v1/runs"
 _BALANCE = "/api/v1/credits/balance"
@@ -129,7 +125,11 @@ class Budget(Run):
         self._run_id = self._run()["id"] or ""
         context = {"run": self.key} | ({"agent": self._agent} if self._agent else {})
         lease = Lease(self._account, self._slice, expires_in=self._expires_in, context=context, value=value)
-        lease.take(may_be_refused=True)
+        try:
+            lease.take(may_be_refused=True)
+        except BaseException as error:
+            self.report(error)
+            raise
         self._lease = lease
 
     def _value_of_credits(self) -> Decimal:
@@ -182,83 +182,3 @@ class Budget(Run):
         await in_thread(self.open, undo=lambda _: self.report())
         self.enter()
         return self
-
-
-class CallReservation:
-    """What one call of a model may come to."""
-
-    def __init__(self, reservation: Reservation, block: MaximumCost | None) -> None:
-        self._reservation = reservation
-        self._block = block
-
-    def succeeded(self) -> None:
-        """It was made: all of it is spent, where its block does not say less in the end."""
-        if self._block is None or not self._block.take(self._reservation):
-            self._reservation.spend()
-
-    def failed(self) -> None:
-        """The model was not asked, or has refused: nothing is spent."""
-        self._reservation.release()
-
-
-class MaximumCost:
-    """What each call of a model in a block may come to at most: `with xyra.max_cost("0.05") as cost`.
-
-    `cost.use("0.013")` says what they came to; what is left of them returns at the block's end. Where nothing is said,
-    each has cost the most.
-    """
-
-    def __init__(self, amount: Amount) -> None:
-        self.amount = spendable(amount)
-        self.used: Decimal | None = None
-        self._calls: list[Reservation] = []
-        self._is_over = False
-        self._mutex = threading.Lock()
-        self._entered: list[InScope] = []
-
-    def use(self, amount: Amount) -> None:
-        """Add to what the calls of this block came to."""
-        with self._mutex:
-            self.used = (self.used or Decimal(0)) + spendable(amount)
-
-    def take(self, reservation: Reservation) -> bool:
-        """False after the block's end."""
-        with self._mutex:
-            if not self._is_over:
-                self._calls.append(reservation)
-            return not self._is_over
-
-    def __enter__(self) -> Self:
-        inner = InScope(replace(current_scope(), maximum_cost=self))
-        inner.__enter__()
-        self._entered.append(inner)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._entered.pop().__exit__()
-        with self._mutex:
-            self._is_over = True
-            calls, left = self._calls, self.used
-        budget = current_scope().budget
-        if left and not calls and budget is not None:  # of a client that nobody watches
-            budget.use(left)
-        for number, call in enumerate(calls, 1):
-            if left is None:
-                call.spend()
-                continue
-            is_last = number == len(calls)
-            part = left if is_last else min(left, call.amount)
-            if part > call.amount:
-                _log.warning("calls of models came to %s more than their max_cost", part - call.amount)
-            call.spend(part)
-            left -= part
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)

@@ -73,9 +73,10 @@ def cost_in(table: models.ActionCostTable, agent_type: str, action: str, quantit
 class Hold:
     """Credits that are set aside. `with` captures what was used at its end, and releases all after an error."""
 
-    def __init__(self, connection: Connection, body: Mapping[str, object]) -> None:
+    def __init__(self, connection: Connection, body: Mapping[str, object], done: Mapping[str, object]) -> None:
         self._connection = connection
         self._body = body
+        self._done = done
         self._is_resolved = False
         self.used: Decimal | None = None
         """What to capture at the end; None captures all."""
@@ -105,7 +106,8 @@ class Hold:
 
     def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
         """Spend all or part of it now; the rest returns."""
-        answer: models.CaptureAnswer = self._connection.call("POST", _path(self.answer, "capture"), body=_part(amount))
+        path = _path(self.answer, "capture")
+        answer: models.CaptureAnswer = self._connection.call("POST", path, body=_capture_body(amount, self._done))
         self._is_resolved = True
         return answer
 
@@ -119,9 +121,10 @@ class Hold:
 class AsyncHold:
     """`Hold` for `async with`."""
 
-    def __init__(self, connection: AsyncConnection, body: Mapping[str, object]) -> None:
+    def __init__(self, connection: AsyncConnection, body: Mapping[str, object], done: Mapping[str, object]) -> None:
         self._connection = connection
         self._body = body
+        self._done = done
         self._is_resolved = False
         self.used: Decimal | None = None
         """What to capture at the end; None captures all."""
@@ -152,7 +155,7 @@ class AsyncHold:
     async def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
         """Spend all or part of it now; the rest returns."""
         path = _path(self.answer, "capture")
-        answer: models.CaptureAnswer = await self._connection.call("POST", path, body=_part(amount))
+        answer: models.CaptureAnswer = await self._connection.call("POST", path, body=_capture_body(amount, self._done))
         self._is_resolved = True
         return answer
 
@@ -167,8 +170,14 @@ def _path(hold: models.HoldAnswer, what: str) -> str:
     return f"{_HOLDS}/{segment(hold['hold_id'])}/{what}"
 
 
-def _part(amount: Amount | None) -> dict[str, Decimal]:
-    return {} if amount is None else {"amount": amount_of(amount)}
+def _capture_body(amount: Amount | None, done: Mapping[str, object]) -> dict[str, object]:
+    return {**done, **({} if amount is None else {"amount": amount_of(amount)})}
+
+
+def _done(agent_type: str | None, action: str | None, metadata: Mapping[str, Any] | None) -> dict[str, object]:
+    """What the credits of a hold are spent on, as its capture says."""
+    given = {"agent_type": agent_type, "action": action, "metadata": metadata or None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _reserve_body(amount: Amount, expires_in: int, context: Mapping[str, object]) -> dict[str, object]:
@@ -221,15 +230,20 @@ class Credits(CreditsResource):
         amount: Amount,
         *,
         expires_in: int = 3600,
+        agent_type: str | None = None,
+        action: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         agent: str | None = None,
         run: str | None = None,
         project_id: str | None = None,
         department_id: str | None = None,
     ) -> Hold:
-        """Credits set aside for a `with` block, for so many seconds: captured at its end, released after an error."""
-        return Hold(
-            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
-        )
+        """Credits set aside for a `with` block, for so many seconds: captured at its end, released after an error.
+
+        `agent_type`, `action` and `metadata` say what they are spent on.
+        """
+        body = _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        return Hold(self._connection, body, _done(agent_type, action, metadata))
 
     def lease(  # noqa: PLR0913  what a lease has
         self,
@@ -289,15 +303,17 @@ class AsyncCredits(AsyncCreditsResource):
         amount: Amount,
         *,
         expires_in: int = 3600,
+        agent_type: str | None = None,
+        action: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         agent: str | None = None,
         run: str | None = None,
         project_id: str | None = None,
         department_id: str | None = None,
     ) -> AsyncHold:
         """As `Credits.reserve`, for `async with`."""
-        return AsyncHold(
-            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
-        )
+        body = _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        return AsyncHold(self._connection, body, _done(agent_type, action, metadata))
 
     def lease(  # noqa: PLR0913  what a lease has
         self,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from xyra.amounts import Amount
-from xyra.budgets import Budget, MaximumCost
+from xyra.budgets import Budget
+from xyra.call_costs import MaximumCost
 from xyra.client import Client
 from xyra.debt import WhenUnreachable
 from xyra.observing import clients

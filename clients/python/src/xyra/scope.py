@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from xyra.connection import encoded
 
 if TYPE_CHECKING:
-    from xyra.budgets import Budget, MaximumCost
+    from xyra.budgets import Budget
+    from xyra.call_costs import Advance, MaximumCost
     from xyra.reporting import Reporter
 
 P = ParamSpec("P")
@@ -33,6 +34,8 @@ class Scope:
     """What calls of models are paid from."""
     maximum_cost: MaximumCost | None = None
     """What each of them may come to, where that is said for a block."""
+    advance: Advance | None = None
+    """What the next of them is paid with already."""
 
 
 _NOTHING = Scope()

@@ -6,13 +6,15 @@ import functools
 import importlib
 import inspect
 import logging
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from xyra.budgets import Budget, CallReservation
+from xyra.budgets import Budget
+from xyra.call_costs import Advance, CallReservation
 from xyra.errors import BudgetExceeded
 from xyra.observing.calls import form_of
-from xyra.scope import current_scope
+from xyra.scope import InScope, current_scope
 
 _log = logging.getLogger("xyra")
 
@@ -42,23 +44,34 @@ def _keep(request: Any, reserved: CallReservation) -> None:
 def reserve(request: Any) -> None:
     """Raises `BudgetExceeded`, and nothing else: what cannot be counted is not spent."""
     budget = _budget_of(request)
-    if budget is None:
-        return
+    if budget is not None:
+        _keep(request, _paid_in_advance() or _reserved(budget))
+
+
+async def reserve_async(request: Any) -> None:
+    """`reserve` for asyncio."""
+    budget = _budget_of(request)
+    if budget is not None:
+        _keep(request, _paid_in_advance() or await _reserved_async(budget))
+
+
+def _paid_in_advance() -> CallReservation | None:
+    advance = current_scope().advance
+    return None if advance is None else advance.take()
+
+
+def _reserved(budget: Budget) -> CallReservation:
     try:
-        _keep(request, budget.reserve_call())
+        return budget.reserve_call()
     except BudgetExceeded:
         raise
     except Exception as error:
         raise _not_counted(error) from error
 
 
-async def reserve_async(request: Any) -> None:
-    """`reserve` for asyncio."""
-    budget = _budget_of(request)
-    if budget is None:
-        return
+async def _reserved_async(budget: Budget) -> CallReservation:
     try:
-        _keep(request, await budget.reserve_call_async())
+        return await budget.reserve_call_async()
     except BudgetExceeded:
         raise
     except Exception as error:
@@ -170,3 +183,47 @@ def _prepared_async(prepare: Any) -> Any:
         return answer
 
     return prepared
+
+
+def paid_at_the_door(function: Any) -> Any:
+    """A function that makes one call of a model, refused before it begins where the budget has no room for it."""
+    wrapper = _door_async if inspect.iscoroutinefunction(function) else _door
+    made = wrapper(function)
+    setattr(made, _IS_OURS, True)
+    return made
+
+
+def is_paid_at_the_door(function: Any) -> bool:
+    return bool(getattr(function, _IS_OURS, False))
+
+
+def _door(function: Any) -> Any:
+    @functools.wraps(function)
+    def paid(*args: Any, **kwargs: Any) -> Any:
+        scope = current_scope()
+        if scope.budget is None or scope.advance is not None:
+            return function(*args, **kwargs)
+        advance = Advance(_reserved(scope.budget))
+        try:
+            with InScope(replace(scope, advance=advance)):
+                return function(*args, **kwargs)
+        finally:
+            advance.return_unused()
+
+    return paid
+
+
+def _door_async(function: Any) -> Any:
+    @functools.wraps(function)
+    async def paid(*args: Any, **kwargs: Any) -> Any:
+        scope = current_scope()
+        if scope.budget is None or scope.advance is not None:
+            return await function(*args, **kwargs)
+        advance = Advance(await _reserved_async(scope.budget))
+        try:
+            with InScope(replace(scope, advance=advance)):
+                return await function(*args, **kwargs)
+        finally:
+            advance.return_unused()
+
+    return paid
