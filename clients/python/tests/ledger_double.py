@@ -17,12 +17,12 @@ _CREDITS = "/api/v1/credits/"
 class Given:
     """A lease."""
 
-    amount: Decimal
-    reported: Decimal = Decimal(0)
+    amount: Any
+    reported: Any = Decimal(0)
     is_ended: bool = False
 
     @property
-    def counted(self) -> Decimal:
+    def counted(self) -> Any:
         return self.reported if self.is_ended else max(self.amount, self.reported)
 
 
@@ -45,11 +45,11 @@ class Ledger:
         self._mutex = threading.Lock()
 
     @property
-    def spent(self) -> Decimal:
+    def spent(self) -> Any:
         return sum((lease.reported for lease in self.leases.values()), Decimal(0))
 
     @property
-    def held(self) -> Decimal:
+    def held(self) -> Any:
         return sum((lease.counted for lease in self.leases.values()), Decimal(0)) - self.spent
 
     def __call__(self, asked: Asked) -> Told:

@@ -121,7 +121,7 @@ def test_money_that_the_wallet_does_not_know_is_an_error_at_entry(
 def test_a_cap_is_given_in_one_way() -> None:
     for wrong in ({}, {"usd": 1, "credits": 1}, {"amount": 1}, {"usd": 1, "currency": "USD"}):
         with pytest.raises(ValueError, match="give usd"):
-            xyra.budget("run-7", **wrong)  # type: ignore[arg-type]
+            xyra.budget("run-7", **wrong)
     with pytest.raises(ValueError, match="allows nothing"):
         xyra.budget("run-7", usd=0)
 

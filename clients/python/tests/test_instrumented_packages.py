@@ -196,8 +196,9 @@ PAIRS = [pair for pair in product(INSTRUMENTATIONS, INSTRUMENTATIONS) if pair !=
 
 
 @pytest.fixture
-def silent(server: StubServer) -> None:
+def silent(server: StubServer, ledger: Ledger) -> None:
     """Xyra takes nothing, so that the spool shows what was reported."""
+    assert server.answer is ledger
     server.answer = lambda _: Told(503)
 
 
