@@ -204,6 +204,11 @@ sdk: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
 sdk-kills: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
 	XYRA_SDK=$(SDK) XYRA_SDK_EVENTS=10000 $(BIN)/python -m pytest -s tests/sdk/test_kills.py
 
+# 64 tasks in 8 processes spend one budget and are killed; -s shows the figures.
+.PHONY: sdk-budget
+sdk-budget: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
+	XYRA_SDK=$(SDK) XYRA_SDK_USES=20000 $(BIN)/python -m pytest -s tests/sdk/test_budget_under_kills.py
+
 # Schemathesis over the API's description, pinned, in an environment of its own. Needs the network the first time. -s shows
 # which operations answered with 2xx to whom.
 SCHEMATHESIS := .schemathesis

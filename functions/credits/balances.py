@@ -50,6 +50,10 @@ class BalanceAnswer(Schema):
     """What lapses within 30 days if it is not spent, earliest first."""
     sequence: int
     """The number of the last transfer that is counted."""
+    currency: str
+    """The organization's: ISO 4217."""
+    credit_value: ExactDecimal | None
+    """What one of them is worth now, in that currency, by who pays; null where credits have no value in money."""
     payer_id: str | None
     """Whose credits are available, where another organization pays; the other figures are its own."""
 

@@ -15,7 +15,7 @@ from functions.credits.fields import (
     caller_of,
     may_name_amounts,
 )
-from functions.fields import Reference
+from functions.fields import Metadata, Name, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.credits.amounts import CreditAmount
 from shared.domain.credits.errors import HoldExpiredError, HoldResolvedError
@@ -23,6 +23,7 @@ from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.holds import LONGEST_HOLD
 from shared.domain.kernel.money import ExactDecimal
 from shared.http import Call, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
+from shared.services.credits.spending import ActionDone
 
 blueprint = func.Blueprint()
 
@@ -63,6 +64,11 @@ class HoldAnswer(Schema):
 class CaptureRequest(Schema):
     amount: CreditAmount | None = None
     """How many credits were used, at most those of the hold; by default all of them. The rest returns."""
+    agent_type: Name | None = None
+    """Whose action it was, for the lists and sums of what was spent."""
+    action: Name | None = None
+    """What was done."""
+    metadata: Metadata = "{}"
 
 
 class CaptureAnswer(Schema):
@@ -131,7 +137,9 @@ async def reserve_credits(call: Call[ReserveRequest]) -> Reply:
     example={"amount": "3.5"},
 )
 async def capture_hold(call: Call[CaptureRequest, Query, HoldPath]) -> Reply:
-    transfer = await call.services.credits.spending.capture(await caller_of(call), call.path.hold_id, call.body.amount)
+    body = call.body
+    done = ActionDone(body.agent_type, body.action, body.metadata)
+    transfer = await call.services.credits.spending.capture(await caller_of(call), call.path.hold_id, body.amount, done)
     return Reply(answer_of(transfer))
 
 

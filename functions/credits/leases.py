@@ -78,6 +78,8 @@ class LeaseGivenAnswer(Schema):
     """When what was not reported returns: until then a report is in time."""
     cut_by: str | None
     """The budget whose window ends before the time that was asked for; null for none."""
+    credit_value: ExactDecimal | None = None
+    """What one of its credits counts in budgets in money; null where credits have no value."""
     available: ExactDecimal
     """The available credits of this kind after it."""
     revision: WalletRevision

@@ -80,6 +80,12 @@ def _grouped(number: str) -> str:
 
 
 _FROM_PYTHON = 'import xyra; xyra.track("command", agent="coder"); print(xyra.flush(), "events wait")'
+_WITHIN_A_CAP = """
+import xyra
+with xyra.budget("my-run", credits=2, agent="coder") as budget:
+    for _ in range(3):
+        budget.use(1)
+"""
 
 
 def next_steps(base: str, kept: dict[str, str]) -> str:
@@ -103,6 +109,8 @@ def next_steps(base: str, kept: dict[str, str]) -> str:
             "The same from Python, with the SDK (docs/sdk.md):",
             "  pip install ./clients/python",
             f"  XYRA_URL={base} XYRA_API_KEY={kept['api_key']} python -c '{_FROM_PYTHON}'",
+            "And a run that may spend 2 credits, which the SDK stops before the third:",
+            f"  XYRA_URL={base} XYRA_API_KEY={kept['api_key']} python -c '{_WITHIN_A_CAP}'",
             "From nothing to an invoice of your own: docs/quick-start.md",
             "",
             "Ctrl-C ends it; the data stays.",

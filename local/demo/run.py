@@ -32,6 +32,7 @@ SCOPES = [
     "billing_models:read",
     "credits:read",
     "credits:use",
+    "credits:use_amount",
 ]
 
 CREDITS = "1000"

@@ -6,6 +6,7 @@ Without it these tests are skipped by name.
 
 import asyncio
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,20 @@ on_each_python = pytest.mark.parametrize(
     [pytest.param(python, id=python.parts[-3]) for python in PYTHONS]
     or [pytest.param(None, marks=pytest.mark.skip(reason="the SDK is not installed: make sdk"))],
 )
+
+on_newest_python = pytest.mark.parametrize(
+    "python",
+    [pytest.param(python, id=python.parts[-3]) for python in PYTHONS[-1:]]
+    or [pytest.param(None, marks=pytest.mark.skip(reason="the SDK is not installed: make sdk"))],
+)
+"""For what takes long, and does not depend on Python's version."""
+
+
+def free_port() -> str:
+    """For a host that is started again at the same address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
 
 
 def environment_of(xyra: Xyra, key: Client, folder: Path, **further: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ def provider() -> Iterator[ProviderDouble]:
 
 @on_each_python
 async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_path: Path) -> None:
-    organization = await host.organization()
+    organization = await host.organization(credit_value="0.10")
     for name in ("coder", "helpdesk"):
         await organization.agent(name)
     grant = {"organization_id": organization.id, "amount": "100", "source": "bonus", "reason": "test"}
@@ -43,6 +43,7 @@ async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_
         "OPENAI_BASE_URL": f"{provider.base}/v1",
         "OPENAI_API_KEY": "key",
         "ANTHROPIC_API_KEY": "key",
+        "OPENAI_AGENTS_DISABLE_TRACING": "1",
     }
     environment = environment_of(host, organization.key, tmp_path, **settings)
     assert len(EXAMPLES) >= 6
@@ -50,19 +51,29 @@ async def test_the_walk(host: Xyra, provider: ProviderDouble, python: Path, tmp_
         await run(python, example + EVERYTHING_ARRIVED, environment=environment)
     await host.idle()
     events = (await organization.key.get("events"))["data"]
-    assert sorted((event["type"], event["run"]) for event in events if event["type"] != "research") == [
+    runs = (await organization.key.get("runs"))["data"]
+    named = {"run-7", "run-9", "ticket-7", "ticket-8"}
+    by_frameworks = [one for one in runs if one["key"] not in named]
+    assert sorted((event["type"], event["run"]) for event in events if event["run"] in named) == [
         ("command", "run-7"),
+        ("llm_call", "run-9"),
         ("llm_call", "ticket-7"),
+        ("ticket", "ticket-8"),
     ]
-    call = next(event for event in events if event["type"] == "llm_call")
+    assert {one["status"] for one in runs} == {"completed"}
+    assert len(by_frameworks) == 3, "of pydantic-ai, openai-agents and an agent of one's own"
+    (by_agents,) = (event for event in events if event["type"] == "llm_call" and event["run"] not in named)
+    assert by_agents["run"] in {one["key"] for one in by_frameworks}
+    call = next(event for event in events if event["run"] == "ticket-7")
     assert {name: call["data"][name] for name in ("input_tokens", "cached_input_tokens", "output_tokens")} == {
         "input_tokens": 1200,
         "cached_input_tokens": 800,
         "output_tokens": 90,
     }
-    runs = (await organization.key.get("runs"))["data"]
-    assert ("ticket-7", "completed") in {(one["key"], one["status"]) for one in runs}
-    assert len(runs) == 3
+    assert {one["key"] for one in runs} >= {"run-9", "ticket-7", "ticket-8"}
+    (capped,) = (one for one in runs if one["key"] == "run-9")
+    budget = await organization.key.get(f"budgets/{capped['budget']['id']}", ref="run-9")
+    assert (budget["spent"], budget["held"], budget["limit"], budget["unit"]) == ("0.113", "0", "2", "money")
     balance = await organization.key.get("credits/balance")
     assert balance["held"] == "0"
     assert float(balance["available"]) < 98.75

@@ -6,7 +6,6 @@
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from random import Random
 
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_process import XyraProcess
-from tests.sdk.running import FOLDER, environment_of, on_each_python
+from tests.sdk.running import FOLDER, environment_of, free_port, on_each_python
 
 EVENTS = int(os.environ.get("XYRA_SDK_EVENTS", "2000"))
 CLIENT_KILLS = 2
@@ -27,12 +26,6 @@ COMMANDS = {
     "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
     "pricing": {"type": "per_unit", "unit_amount": "1"},
 }
-
-
-def _free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
 
 
 async def _come_and_go(process: XyraProcess, base: str, random: Random, done: asyncio.Event) -> int:
@@ -52,7 +45,7 @@ async def test_each_event_counts_once_whoever_is_killed(
     new_process: Callable[..., XyraProcess], python: Path, tmp_path: Path
 ) -> None:
     random = Random(python.as_posix())
-    process = new_process(present=True, XYRA_PORT=_free_port(), XYRA_QUEUE_LOCK_SECONDS="1")
+    process = new_process(present=True, XYRA_PORT=free_port(), XYRA_QUEUE_LOCK_SECONDS="1")
     served = await Served.by(process)
     base = process.base
     month = datetime.now(UTC).strftime("%Y-%m")

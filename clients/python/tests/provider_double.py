@@ -1,4 +1,4 @@
-"""A server that answers as OpenAI and Anthropic do: plain, streamed, with tools, with errors, with cached tokens."""
+"""A server that answers as OpenAI, Anthropic and Google do: plain, streamed, with tools, errors, cached tokens."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ RESPONSES_USAGE = {
     "output_tokens_details": {"reasoning_tokens": 30},
 }
 MESSAGES_USAGE = {"input_tokens": 100, "cache_read_input_tokens": 800, "cache_creation_input_tokens": 50}
+GOOGLE_USAGE = {
+    "promptTokenCount": 1200,
+    "cachedContentTokenCount": 800,
+    "candidatesTokenCount": 60,
+    "thoughtsTokenCount": 30,
+    "totalTokenCount": 1290,
+}
 TOOL_CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
 
 
@@ -63,13 +70,13 @@ class ProviderDouble:
         self._thread.join()
 
     def _answer(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        model = body["model"]
+        model = body.get("model")
         if model == "error" or (model == "refuses-options" and "stream_options" in body):
             _send(handler, 400, json.dumps({"error": {"message": "no", "type": "invalid_request_error"}}).encode())
             return
         id_ = f"id-{next(self._numbers)}"
         whole, events = _forms(handler.path, id_, body)
-        if not body.get("stream"):
+        if not (body.get("stream") or ":stream" in handler.path):
             _send(handler, 200, json.dumps(whole).encode(), is_zipped=model == "gzip")
             return
         handler.send_response(200)
@@ -91,6 +98,8 @@ def _forms(path: str, id_: str, body: dict[str, Any]) -> tuple[dict[str, Any], I
         return _chat(id_, body), _chat_events(id_, body)
     if path == "/v1/responses":
         return _response(id_, body), _response_events(id_, body)
+    if "enerateContent" in path:
+        return _content(id_), _content_events(id_)
     return _message(id_, body), _message_events(id_, body)
 
 
@@ -181,3 +190,14 @@ def _message_events(id_: str, body: dict[str, Any]) -> Iterator[bytes]:
     end = {"stop_reason": "end_turn", "stop_sequence": None}
     yield _data({"type": "message_delta", "delta": end, "usage": {"output_tokens": 9}}, "message_delta")
     yield _data({"type": "message_stop"}, "message_stop")
+
+
+def _content(id_: str, text: str = "yes", **further: Any) -> dict[str, Any]:
+    candidate = {"index": 0, "content": {"role": "model", "parts": [{"text": text}]}, **further}
+    return {"candidates": [candidate], "usageMetadata": GOOGLE_USAGE, "modelVersion": "gemini-3", "responseId": id_}
+
+
+def _content_events(id_: str) -> Iterator[bytes]:
+    first = _content(id_, "y")
+    yield _data({**first, "usageMetadata": {"promptTokenCount": 1200, "totalTokenCount": 1200}})
+    yield _data(_content(id_, "es", finishReason="STOP"))

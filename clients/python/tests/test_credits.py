@@ -24,6 +24,7 @@ class Wallet:
         self.answers: dict[str, Told] = {}
         self.is_down = False
         self.bodies: list[dict[str, Any]] = []
+        self.captures: list[dict[str, Any]] = []
 
     def __call__(self, asked: Asked) -> Told:
         if self.is_down:
@@ -45,6 +46,8 @@ class Wallet:
             self.bodies.append(body)
             return self._spend(path, Decimal(body.get("amount", "1")))
         hold, what = path.removeprefix("holds/").split("/")
+        if what == "capture":
+            self.captures.append(body)
         held = self.holds.pop(hold)
         spent = Decimal(body.get("amount", held)) if what == "capture" else Decimal(0)
         self.available += held - spent
@@ -195,7 +198,7 @@ def test_without_leave_nothing_is_spent_out_of_reach(server: StubServer, wallet:
 def test_decorated_functions_pay_by_the_cost_table(wallet: Wallet) -> None:
     calls: list[str] = []
 
-    @xyra.consume_credits("Researcher", "research", quantity=2)
+    @xyra.consume_credits("Researcher", "research", quantity=2, metadata={"team": "bees"})
     def research(topic: str) -> str:
         assert wallet.available == 5
         calls.append(topic)
@@ -205,6 +208,8 @@ def test_decorated_functions_pay_by_the_cost_table(wallet: Wallet) -> None:
 
     assert research("bees") == "bees"
     assert wallet.available == 5
+    done = {"agent_type": "Researcher", "action": "research", "metadata": {"team": "bees"}}
+    assert wallet.captures == [done]
     wallet.available = Decimal(10)
     with pytest.raises(LookupError):
         research("nothing")

@@ -117,6 +117,9 @@ class Capture(Command):
     hold_id: str
     amount: Decimal | None = None
     """None for all of it."""
+    agent_type: str | None = None
+    action: str | None = None
+    metadata: str = "{}"
     calendars: History[Calendar]
 
 

@@ -285,4 +285,5 @@ def _given(lease: Lease, cut_by: Budget | None, now: datetime) -> dict[str, Any]
         "expires_at": to_text(lease.expires_at),
         "returns_at": to_text(lease.returns_at),
         "cut_by": None if cut_by is None else cut_by.id,
+        "credit_value": None if lease.credit_value is None else plain(lease.credit_value),
     }

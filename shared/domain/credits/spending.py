@@ -101,7 +101,7 @@ def capture(wallet: Wallet, command: Capture, now: datetime) -> TransferFields |
     return {
         "credit_kind": hold.credit_kind,
         "amount": captured,
-        "entries": (UseEntry(captured, hold.context),),
+        "entries": (UseEntry(captured, hold.context, command.agent_type, command.action, metadata=command.metadata),),
         "parts": burnt,
         "burnt_at": hold.admitted_at,
         "credit_value": hold.credit_value,

@@ -63,6 +63,9 @@ class Balance:
     expiring: Sequence[Expiring]
     sequence: int
     """Of the last transfer that it counts."""
+    currency: str
+    credit_value: Decimal | None
+    """What one of them is worth in that currency; None where nobody has said."""
     payer_id: str | None = None
     """Whose credits are available; None for its own."""
 
@@ -94,7 +97,7 @@ class Balances:
         """Without holds whose time is over and grants that have lapsed.
 
         Of an organization that another one pays for `available` is the payer's, or what is left of its own budgets
-        where that is less; the rest is its own.
+        where that is less, and `credit_value` is the payer's; the rest is its own.
         """
         now = self._clock.now()
         own = await self._of_wallet(organization_id, kind, now)
@@ -102,10 +105,11 @@ class Balances:
         payer = organization.payer_at(now)
         if payer == organization_id:
             return own
-        available = (await self._of_wallet(payer, kind, now)).available
+        paying = await self._of_wallet(payer, kind, now)
+        available = paying.available
         for left in await self._left_of_own(organization, payer, kind, now):
             available = min(available, left)
-        return replace(own, available=available, payer_id=payer)
+        return replace(own, available=available, credit_value=paying.credit_value, payer_id=payer)
 
     async def _left_of_own(self, organization: Organization, payer: str, kind: str, now: datetime) -> list[Decimal]:
         """What each hard budget of the whole organization still admits of a payer's credits."""
@@ -126,6 +130,7 @@ class Balances:
 
     async def _of_wallet(self, payer: str, kind: str, now: datetime) -> Balance:
         wallet = await self._present(payer, now)
+        organization = await self._organizations.cached(payer)
         balances = wallet.balances(kind)
         return Balance(
             kind=kind,
@@ -140,6 +145,8 @@ class Balances:
             debt=-balance(balances, DEBT),
             expiring=_expiring(wallet.grants(kind), now),
             sequence=wallet.head.sequence,
+            currency=organization.currency,
+            credit_value=organization.credit_value_at(now, kind),
         )
 
     async def grants(self, payer: str, limit: int, cursor: str | None) -> tuple[list[GrantState], str | None]:

@@ -90,6 +90,15 @@ class SpendingContexts:
         await self._targets.check_known_department(organization_id, spent_for.department_id, f"{pointer}/department_id")
 
 
+@dataclass(frozen=True, slots=True)
+class ActionDone:
+    """What the credits of a hold were spent on, as its holder says."""
+
+    agent_type: str | None = None
+    action: str | None = None
+    metadata: str = "{}"
+
+
 class Spending:
     def __init__(  # noqa: PLR0913  its neighbours
         self,
@@ -146,10 +155,18 @@ class Spending:
         )
         return await self._paying.run(command)
 
-    async def capture(self, caller: Caller, hold_id: str, amount: Decimal | None) -> Transfer:
+    async def capture(self, caller: Caller, hold_id: str, amount: Decimal | None, done: ActionDone) -> Transfer:
         """All of the hold without an amount. Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
-        command = Capture(**identity_of(caller), hold_id=hold_id, amount=amount, calendars=organization.calendars)
+        command = Capture(
+            **identity_of(caller),
+            hold_id=hold_id,
+            amount=amount,
+            agent_type=done.agent_type,
+            action=done.action,
+            metadata=done.metadata,
+            calendars=organization.calendars,
+        )
         return await self._paying.run_where_it_was_made(command)
 
     async def release(self, caller: Caller, hold_id: str) -> Transfer:

@@ -58,7 +58,11 @@ async def test_credits_are_given_used_reserved_refunded_and_proved(xyra: Xyra) -
 
     hold = (await send(organization.key, "reserve", {"amount": "50", "run": "run/1"})).expect(201)
     assert hold["available"] == "25"
-    captured = (await send(organization.key, f"holds/{hold['hold_id']}/capture", {"amount": "20"})).expect(200)
+    done = {"agent_type": "VideoAgent", "action": "generate_video", "metadata": {"n": 2}}
+    path = f"holds/{hold['hold_id']}/capture"
+    captured = (await send(organization.key, path, {"amount": "20", **done})).expect(200)
+    (usage,) = (await organization.key.get("credits/usage", run="run/1"))["data"]
+    assert {name: usage[name] for name in done} == done
     assert (captured["amount"], captured["returned"], captured["available"]) == ("20", "30", "55")
     released = (await send(organization.key, "reserve", {"amount": "5"})).expect(201)["hold_id"]
     assert (await send(organization.key, f"holds/{released}/release")).expect(200)["available"] == "55"

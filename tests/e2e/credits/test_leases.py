@@ -81,6 +81,17 @@ async def test_a_slice_is_spent_and_settled_by_totals(xyra: Xyra) -> None:
     assert proof["ok"] is True, proof
 
 
+async def test_a_lease_says_what_its_credits_count_in_money(xyra: Xyra) -> None:
+    organization = await with_credits(xyra, credit_value="0.25")
+    assert (await lease(organization))["credit_value"] == "0.25"
+    balance = await organization.key.get("credits/balance")
+    assert (balance["currency"], balance["credit_value"]) == ("USD", "0.25")
+    images = await organization.key.get("credits/balance", kind="images")
+    assert (images["currency"], images["credit_value"]) == ("USD", None)
+    without = await with_credits(xyra)
+    assert (await lease(without))["credit_value"] is None
+
+
 async def test_402_and_403_are_as_for_any_use(xyra: Xyra) -> None:
     organization = await with_credits(xyra)
     (await send(organization, "", {"amount": "101"})).problem(402, "insufficient_credits")

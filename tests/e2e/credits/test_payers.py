@@ -28,7 +28,7 @@ async def change(organization: Organization, payer: str | None) -> Answer:
 async def test_two_children_spend_one_wallet_to_the_credit(time_machine: TimeMachine) -> None:
     await time_machine.at("2026-11-20T00:00:00Z")
     xyra = time_machine.xyra
-    parent, *children = [await xyra.organization() for _ in range(3)]
+    parent, *children = [await xyra.organization(credit_value=value) for value in ("0.25", "1", None)]
     await given(parent, "100")
     await given(children[0], "7")
     for child in children:
@@ -39,6 +39,7 @@ async def test_two_children_spend_one_wallet_to_the_credit(time_machine: TimeMac
     assert sorted(answer.status for answer in answers) == [200] * 33 + [402] * 7
     balance = await children[0].key.get("credits/balance")
     assert (balance["available"], balance["payer_id"], balance["granted"]) == ("1", parent.id, "7")
+    assert balance["credit_value"] == "0.25", "that of who pays"
     assert (await parent.key.get("credits/balance"))["available"] == "1"
     done = next(answer for answer in answers if answer.status == 200).json()["transaction_id"]
     shown = [await child.key.send("GET", f"credits/transactions/{done}") for child in children]

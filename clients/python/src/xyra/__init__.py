@@ -1,10 +1,13 @@
 """Reports what AI agents do to Xyra, and spends credits."""
 
+from xyra.budgets import Budget
+from xyra.call_costs import MaximumCost
 from xyra.client import AsyncClient, Client
 from xyra.connection import etag_of
-from xyra.default import agent, client, flush, init, instrument, run, stats, track, wrap
+from xyra.default import agent, budget, client, flush, init, instrument, max_cost, run, stats, track, wrap
 from xyra.errors import (
     ApiError,
+    BudgetExceeded,
     Conflict,
     Forbidden,
     InsufficientCredits,
@@ -18,6 +21,7 @@ from xyra.errors import (
     Unreachable,
     XyraError,
 )
+from xyra.leases import Lease
 from xyra.scope import Run, carried
 from xyra.spending import Agent, consume_credits, require_credits, track_usage
 from xyra.spool import Refused
@@ -27,12 +31,16 @@ __all__ = [
     "Agent",
     "ApiError",
     "AsyncClient",
+    "Budget",
+    "BudgetExceeded",
     "Client",
     "Conflict",
     "Forbidden",
     "InsufficientCredits",
     "InvalidRequest",
+    "Lease",
     "LimitExceeded",
+    "MaximumCost",
     "NotFound",
     "PreconditionFailed",
     "RateLimited",
@@ -44,6 +52,7 @@ __all__ = [
     "XyraError",
     "__version__",
     "agent",
+    "budget",
     "carried",
     "client",
     "consume_credits",
@@ -51,6 +60,7 @@ __all__ = [
     "flush",
     "init",
     "instrument",
+    "max_cost",
     "require_credits",
     "run",
     "stats",

@@ -12,8 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from xyra.amounts import Amount
+from xyra.budgets import Budget, Cap
 from xyra.connection import AsyncConnection, Connection, Settings
-from xyra.credits import Amount, AsyncCredits, Credits, Debt, WhenUnreachable
+from xyra.credits import AsyncCredits, Credits
+from xyra.debt import Debt, WhenUnreachable
+from xyra.local_spending import Account
 from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.resources import AsyncResources, Resources
 from xyra.scope import Run, agent_decorator
@@ -42,6 +46,7 @@ class Reports:
     """What both clients have for reporting in the background."""
 
     settings: Settings
+    _account: Account
     _reporting: tuple[str | Path | None, int, str | None]
     _making = threading.Lock()
 
@@ -78,6 +83,38 @@ class Reports:
     ) -> Run:
         """One execution of an agent, for `with` or `async with`: what is reported inside belongs to it."""
         return Run(lambda: self.reporter, key, agent=agent, metadata=metadata)
+
+    def budget(  # noqa: PLR0913  what a run and its cap have
+        self,
+        key: str | None = None,
+        *,
+        usd: Amount | None = None,
+        credits: Amount | None = None,  # noqa: A002  as the API says it
+        amount: Amount | None = None,
+        currency: str | None = None,
+        max_cost: Amount | None = None,
+        slice: Amount | None = None,  # noqa: A002  the word for it
+        expires_in: int = 300,
+        agent: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Budget:
+        """A run that may spend `usd`, `credits`, or an `amount` of a `currency` in all, for `with` or `async with`.
+
+        It is paid from by `slice` (a tenth by default), which lasts `expires_in` seconds. `max_cost`: what a call of a
+        model may come to, in the unit of the cap. Entering raises where the wallet has another currency or credits no
+        value in it, Xyra refuses the run or cannot be reached; inside, `BudgetExceeded` comes before a call is sent.
+        """
+        cap = Cap.of(usd, credits, amount, currency)
+        return Budget(
+            self._account,
+            key,
+            cap,
+            max_cost=max_cost,
+            slice=slice,
+            expires_in=expires_in,
+            agent=agent,
+            metadata=metadata,
+        )
 
     def agent(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorates a function: what it does is the agent's, and outside of a run each call is one."""
@@ -127,11 +164,12 @@ class Client(Reports, Resources):
         self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
         self.connection = Connection(self.settings)
         self._reporting = (spool_path, spool_limit, agent)
-        self._debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+        debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+        self._account = Account(lambda: self.connection, lambda: self.reporter, debt)
 
     @cached_property
     def credits(self) -> Credits:
-        return Credits(self.connection, self._debt)
+        return Credits(self.connection, self._account)
 
     def flush(self, timeout: float = 10.0) -> int:
         """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""
@@ -172,11 +210,17 @@ class AsyncClient(Reports, AsyncResources):
         self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
         self.connection = AsyncConnection(self.settings)
         self._reporting = (spool_path, spool_limit, agent)
-        self._debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+        debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+        self._account = Account(lambda: self._of_leases, lambda: self.reporter, debt)
+
+    @cached_property
+    def _of_leases(self) -> Connection:
+        """Leases are asked for in threads, so that no cancelled task loses the answer."""
+        return Connection(self.settings)
 
     @cached_property
     def credits(self) -> AsyncCredits:
-        return AsyncCredits(self.connection, self._debt)
+        return AsyncCredits(self.connection, self._account)
 
     async def flush(self, timeout: float = 10.0) -> int:  # noqa: ASYNC109  of the spool, which no cancelling ends
         """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""
@@ -185,6 +229,8 @@ class AsyncClient(Reports, AsyncResources):
     async def close(self) -> None:
         """Send what there is time for, and end the connections. The rest waits in the spool for the next process."""
         await asyncio.to_thread(self._end_reporting)
+        if "_of_leases" in self.__dict__:
+            self._of_leases.close()
         await self.connection.close()
 
     async def __aenter__(self) -> Self:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 import uuid
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,6 +165,7 @@ class Connection:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._http = httpx2.Client(**settings.http_options())
+        _connections.add(self)
 
     def call(self, method: str, path: str, **given: Any) -> Any:
         """The answer to a request. Raises an `ApiError` for a refusal, `Unreachable` where there is none."""
@@ -190,6 +193,25 @@ class Connection:
 
     def close(self) -> None:
         self._http.close()
+
+    def after_fork(self) -> None:
+        """In a child: what is open is the parent's."""
+        _left_to_parents.append(self._http)
+        self._http = httpx2.Client(**self.settings.http_options())
+
+
+_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+_left_to_parents: list[object] = []
+"""Clients that a fork copied: closing them in the child would end the parent's requests."""
+
+
+def _in_child() -> None:
+    for connection in list(_connections):
+        connection.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class AsyncConnection:

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Self
 
 from xyra import models
-from xyra.connection import AsyncConnection, Connection, encoded, segment
+from xyra.amounts import Amount, amount_of, spendable
+from xyra.connection import AsyncConnection, Connection, segment
 from xyra.errors import Unreachable
+from xyra.leases import Lease
+from xyra.local_spending import Account
 from xyra.resources.credits import AsyncCredits as AsyncCreditsResource
 from xyra.resources.credits import Credits as CreditsResource
 from xyra.scope import current_scope
-
-if TYPE_CHECKING:
-    from xyra.reporting import Reporter
-
-Amount = Decimal | int | str
-WhenUnreachable = Literal["refuse", "spend"]
 
 _PLACES = Decimal("0.000001")
 _BALANCE = "/api/v1/credits/balance"
 _USE = "/api/v1/credits/use"
 _RESERVE = "/api/v1/credits/reserve"
 _HOLDS = "/api/v1/credits/holds"
-
-
-def amount_of(value: Amount) -> Decimal:
-    """Raises `TypeError` for a float, which is not exact."""
-    if isinstance(value, float | bool):
-        raise TypeError("amounts are exact: give a Decimal, an int or text, no float")
-    return Decimal(value)
 
 
 def _context(
@@ -82,60 +70,13 @@ def cost_in(table: models.ActionCostTable, agent_type: str, action: str, quantit
     return (cost * amount_of(quantity)).quantize(_PLACES, ROUND_HALF_UP)
 
 
-class Debt:
-    """What was spent while Xyra was out of reach, up to a limit: it waits in the spool, and is settled from there."""
-
-    def __init__(self, reporter: Callable[[], Reporter], when: WhenUnreachable, limit: Amount | None) -> None:
-        if when == "spend" and limit is None:
-            raise ValueError('when_unreachable="spend" needs a spend_limit')
-        self._reporter = reporter
-        self._may_spend = when == "spend"
-        self._limit = amount_of(limit or 0)
-        self._mutex = threading.Lock()
-        self._read = Decimal(0)
-        """The sum of the uses in the spool up to the last one that was read, as long as no more of them are gone."""
-        self._last_read = 0
-        self._gone = 0
-
-    @property
-    def amount(self) -> Decimal:
-        """The credits that were spent and are not settled yet."""
-        with self._mutex:
-            return self._amount()
-
-    def _amount(self) -> Decimal:
-        """Reads what came since it was asked last; all of it only where something was sent meanwhile."""
-        spool = self._reporter().spool
-        gone = spool.gone("use")  # before what waits: what goes in between is seen by the next look
-        if gone != self._gone:
-            self._read, self._last_read, self._gone = Decimal(0), 0, gone
-        for item in spool.waiting("use", after=self._last_read):
-            self._read += Decimal(json.loads(item.body)["body"]["amount"])
-            self._last_read = item.id
-        return self._read
-
-    def take(self, body: Mapping[str, object], key: str, error: Unreachable) -> models.UseAnswer:
-        """Spend an amount without Xyra. Raises the error where that is not allowed, or passes the limit.
-
-        What was sent may have arrived: the spool sends it again under the same key, so it is taken once.
-        """
-        amount = body.get("amount")
-        if not self._may_spend or not isinstance(amount, Decimal):
-            raise error
-        with self._mutex:
-            if self._amount() + amount > self._limit:
-                raise error
-            if not self._reporter().add("use", encoded({"key": key, "body": body}).decode()):
-                raise error
-        return {"transaction_id": "", "amount": format(amount, "f"), "available": "", "uses": None}
-
-
 class Hold:
     """Credits that are set aside. `with` captures what was used at its end, and releases all after an error."""
 
-    def __init__(self, connection: Connection, body: Mapping[str, object]) -> None:
+    def __init__(self, connection: Connection, body: Mapping[str, object], done: Mapping[str, object]) -> None:
         self._connection = connection
         self._body = body
+        self._done = done
         self._is_resolved = False
         self.used: Decimal | None = None
         """What to capture at the end; None captures all."""
@@ -165,7 +106,8 @@ class Hold:
 
     def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
         """Spend all or part of it now; the rest returns."""
-        answer: models.CaptureAnswer = self._connection.call("POST", _path(self.answer, "capture"), body=_part(amount))
+        path = _path(self.answer, "capture")
+        answer: models.CaptureAnswer = self._connection.call("POST", path, body=_capture_body(amount, self._done))
         self._is_resolved = True
         return answer
 
@@ -179,9 +121,10 @@ class Hold:
 class AsyncHold:
     """`Hold` for `async with`."""
 
-    def __init__(self, connection: AsyncConnection, body: Mapping[str, object]) -> None:
+    def __init__(self, connection: AsyncConnection, body: Mapping[str, object], done: Mapping[str, object]) -> None:
         self._connection = connection
         self._body = body
+        self._done = done
         self._is_resolved = False
         self.used: Decimal | None = None
         """What to capture at the end; None captures all."""
@@ -212,7 +155,7 @@ class AsyncHold:
     async def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
         """Spend all or part of it now; the rest returns."""
         path = _path(self.answer, "capture")
-        answer: models.CaptureAnswer = await self._connection.call("POST", path, body=_part(amount))
+        answer: models.CaptureAnswer = await self._connection.call("POST", path, body=_capture_body(amount, self._done))
         self._is_resolved = True
         return answer
 
@@ -227,8 +170,14 @@ def _path(hold: models.HoldAnswer, what: str) -> str:
     return f"{_HOLDS}/{segment(hold['hold_id'])}/{what}"
 
 
-def _part(amount: Amount | None) -> dict[str, Decimal]:
-    return {} if amount is None else {"amount": amount_of(amount)}
+def _capture_body(amount: Amount | None, done: Mapping[str, object]) -> dict[str, object]:
+    return {**done, **({} if amount is None else {"amount": amount_of(amount)})}
+
+
+def _done(agent_type: str | None, action: str | None, metadata: Mapping[str, Any] | None) -> dict[str, object]:
+    """What the credits of a hold are spent on, as its capture says."""
+    given = {"agent_type": agent_type, "action": action, "metadata": metadata or None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _reserve_body(amount: Amount, expires_in: int, context: Mapping[str, object]) -> dict[str, object]:
@@ -238,9 +187,10 @@ def _reserve_body(amount: Amount, expires_in: int, context: Mapping[str, object]
 class Credits(CreditsResource):
     """An organization's credits. Refusals are raised: `InsufficientCredits`, `LimitExceeded`."""
 
-    def __init__(self, connection: Connection, debt: Debt) -> None:
+    def __init__(self, connection: Connection, account: Account) -> None:
         super().__init__(connection)
-        self.debt = debt
+        self.debt = account.debt
+        self._account = account
 
     def balance(self, kind: str | None = None) -> models.BalanceAnswer:
         """What there is, and what of it is available."""
@@ -280,23 +230,44 @@ class Credits(CreditsResource):
         amount: Amount,
         *,
         expires_in: int = 3600,
+        agent_type: str | None = None,
+        action: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         agent: str | None = None,
         run: str | None = None,
         project_id: str | None = None,
         department_id: str | None = None,
     ) -> Hold:
-        """Credits set aside for a `with` block, for so many seconds: captured at its end, released after an error."""
-        return Hold(
-            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
-        )
+        """Credits set aside for a `with` block, for so many seconds: captured at its end, released after an error.
+
+        `agent_type`, `action` and `metadata` say what they are spent on.
+        """
+        body = _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        return Hold(self._connection, body, _done(agent_type, action, metadata))
+
+    def lease(  # noqa: PLR0913  what a lease has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 300,
+        kind: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> Lease:
+        """Credits to be spent without asking for each amount, for `with`: so many at once, for so many seconds."""
+        context = _context(agent, run, project_id, department_id) | ({} if kind is None else {"kind": kind})
+        return Lease(self._account, spendable(amount), expires_in=expires_in, context=context)
 
 
 class AsyncCredits(AsyncCreditsResource):
     """`Credits` for asyncio."""
 
-    def __init__(self, connection: AsyncConnection, debt: Debt) -> None:
+    def __init__(self, connection: AsyncConnection, account: Account) -> None:
         super().__init__(connection)
-        self.debt = debt
+        self.debt = account.debt
+        self._account = account
 
     async def balance(self, kind: str | None = None) -> models.BalanceAnswer:
         """What there is, and what of it is available."""
@@ -332,12 +303,29 @@ class AsyncCredits(AsyncCreditsResource):
         amount: Amount,
         *,
         expires_in: int = 3600,
+        agent_type: str | None = None,
+        action: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
         agent: str | None = None,
         run: str | None = None,
         project_id: str | None = None,
         department_id: str | None = None,
     ) -> AsyncHold:
         """As `Credits.reserve`, for `async with`."""
-        return AsyncHold(
-            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
-        )
+        body = _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        return AsyncHold(self._connection, body, _done(agent_type, action, metadata))
+
+    def lease(  # noqa: PLR0913  what a lease has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 300,
+        kind: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> Lease:
+        """As `Credits.lease`, for `async with`."""
+        context = _context(agent, run, project_id, department_id) | ({} if kind is None else {"kind": kind})
+        return Lease(self._account, spendable(amount), expires_in=expires_in, context=context)

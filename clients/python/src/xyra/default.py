@@ -8,8 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from xyra.amounts import Amount
+from xyra.budgets import Budget
+from xyra.call_costs import MaximumCost
 from xyra.client import Client
-from xyra.credits import Amount, WhenUnreachable
+from xyra.debt import WhenUnreachable
 from xyra.observing import clients
 from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.scope import Run, agent_decorator
@@ -77,6 +80,39 @@ def track(  # noqa: PLR0913  what an event has
 def run(key: str | None = None, *, agent: str | None = None, metadata: Mapping[str, Any] | None = None) -> Run:
     """As `Client.run`."""
     return Run(reporter, key, agent=agent, metadata=metadata)
+
+
+def budget(  # noqa: PLR0913  what a run and its cap have
+    key: str | None = None,
+    *,
+    usd: Amount | None = None,
+    credits: Amount | None = None,  # noqa: A002  as the API says it
+    amount: Amount | None = None,
+    currency: str | None = None,
+    max_cost: Amount | None = None,
+    slice: Amount | None = None,  # noqa: A002  the word for it
+    expires_in: int = 300,
+    agent: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Budget:
+    """As `Client.budget`."""
+    return client().budget(
+        key,
+        usd=usd,
+        credits=credits,
+        amount=amount,
+        currency=currency,
+        max_cost=max_cost,
+        slice=slice,
+        expires_in=expires_in,
+        agent=agent,
+        metadata=metadata,
+    )
+
+
+def max_cost(amount: Amount) -> MaximumCost:
+    """What each call of a model in a block may come to at most, in the unit of the budget around it."""
+    return MaximumCost(amount)
 
 
 def agent(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -59,6 +59,13 @@ class InsufficientCredits(ApiError):
         return available
 
 
+class BudgetExceeded(XyraError):
+    """More would be spent than may be, or Xyra cannot be asked: nothing was sent, and nothing spent.
+
+    `__cause__` is what Xyra answered, where it was asked.
+    """
+
+
 class NotFound(ApiError):
     """404: there is no such thing, or it is another organization's."""
 

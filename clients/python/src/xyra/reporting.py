@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from xyra.connection import Settings, encoded
 from xyra.scope import current_scope
@@ -28,6 +28,16 @@ _TYPE = re.compile(r"[A-Za-z0-9_.:/-]{1,200}")
 _POLL = 0.02
 
 
+class Attached(Protocol):
+    """What spends by itself, and has to be reported as long as the process lives."""
+
+    def report(self) -> None: ...
+
+    def report_due(self) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class Reporter:
     """One spool and its sender, of a client."""
 
@@ -40,7 +50,8 @@ class Reporter:
         self._settings = settings
         self.agent = agent
         self.spool = Spool(self._path, spool_limit)
-        self._sender = Sender(settings, self.spool)
+        self._attached: set[Attached] = set()
+        self._sender = Sender(settings, self.spool, self._report_due)
         self._starting = threading.Lock()
         self._is_closed = False
 
@@ -101,8 +112,22 @@ class Reporter:
             self._sender.start()
             _started.add(self)
 
+    def attach(self, spending: Attached) -> None:
+        """From now on it is reported now and then, by each `flush`, and at the end of the process."""
+        self._attached.add(spending)
+        self.start()
+
+    def detach(self, spending: Attached) -> None:
+        self._attached.discard(spending)
+
+    def _report_due(self) -> None:
+        for spending in list(self._attached):
+            spending.report_due()
+
     def flush(self, timeout: float = 10.0) -> int:
         """Send now. Returns how many items are left when all is sent or the time is over; 0 means that all arrived."""
+        for spending in list(self._attached):
+            spending.report()
         self.start()
         deadline = time.monotonic() + timeout
         self._sender.hurry(timeout)
@@ -128,6 +153,8 @@ class Reporter:
         """Send what there is time for, and end. Returns how many items wait in the spool."""
         if self._is_closed:
             return 0
+        for spending in list(self._attached):
+            spending.end()
         left = 0
         if self._sender.is_running:
             left = self.flush(timeout)
@@ -141,7 +168,7 @@ class Reporter:
         """In a child: a sender of its own, started with its first event."""
         self._sender.left_behind_by_fork()
         self._starting = threading.Lock()
-        self._sender = Sender(self._settings, self.spool)
+        self._sender = Sender(self._settings, self.spool, self._report_due)
 
 
 _started: set[Reporter] = set()

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from xyra.connection import encoded
 
 if TYPE_CHECKING:
+    from xyra.budgets import Budget
+    from xyra.call_costs import Advance, MaximumCost
     from xyra.reporting import Reporter
 
 P = ParamSpec("P")
@@ -28,6 +30,12 @@ _MAXIMUM_KEY = 256
 class Scope:
     run: str | None = None
     agent: str | None = None
+    budget: Budget | None = None
+    """What calls of models are paid from."""
+    maximum_cost: MaximumCost | None = None
+    """What each of them may come to, where that is said for a block."""
+    advance: Advance | None = None
+    """What the next of them is paid with already."""
 
 
 _NOTHING = Scope()
@@ -95,26 +103,32 @@ class Run:
         reporter = self._reporter()  # what is missing to report is told now, not at the end
         self._agent = self._agent or current_scope().agent or reporter.agent
         self._started = datetime.now(UTC)
-        inner = InScope(Scope(self.key, self._agent))
+        inner = InScope(self._scope())
         inner.__enter__()
         self._entered.append(inner)
+
+    def _scope(self) -> Scope:
+        return replace(current_scope(), run=self.key, agent=self._agent)
 
     def leave(self) -> None:
         """What is reported belongs to what was around it again."""
         self._entered.pop().__exit__()
 
-    def report(self, error: BaseException | None = None) -> None:
-        """It has ended."""
-        body: dict[str, Any] = {
-            "key": self.key,
+    def ending(self, error: BaseException | None) -> dict[str, Any]:
+        """What is said of how it ended."""
+        ended: dict[str, Any] = {
             "status": "completed" if error is None else "failed",
-            "started_at": self._started,
             "completed_at": datetime.now(UTC),
         }
+        if error is not None:
+            ended["error"] = (str(error) or type(error).__name__)[:_MAXIMUM_ERROR]
+        return ended
+
+    def report(self, error: BaseException | None = None) -> None:
+        """It has ended."""
+        body: dict[str, Any] = {"key": self.key, "started_at": self._started, **self.ending(error)}
         if self._agent:
             body["agent"] = self._agent
-        if error is not None:
-            body["error"] = (str(error) or type(error).__name__)[:_MAXIMUM_ERROR]
         if self._metadata:
             body["metadata"] = self._metadata
         self._reporter().add("run", encoded(body).decode())

@@ -7,13 +7,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
 
-from xyra.connection import Settings
+from xyra.connection import Settings, segment
 from xyra.file_lock import FileLock
 from xyra.retries import pause_before, retry_after
 from xyra.spool import Item, Kind, Spool
@@ -29,10 +29,26 @@ _LONGEST_PAUSE = 60.0
 _LONGEST_PAUSE_IN_A_HURRY = 1.0
 """While somebody waits in `flush`."""
 _FIRST_ERROR = 400
-_CONFLICT = 409
 _ABOUT_CONTENT = frozenset({400, 413, 422})
 """Refusals that will not change: they are about what was sent. All others are waited out."""
-_FINAL_FOR_USES = frozenset({400, 402, 403, 409, 422})
+_CONFLICT = frozenset({409})
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Of the items that are sent one by one: what else than success is as good, and what is refused for ever."""
+
+    done: frozenset[int] = frozenset()
+    refused: frozenset[int] = _ABOUT_CONTENT
+
+
+_ANSWERS: Mapping[str, _Answers] = {
+    "run": _Answers(done=_CONFLICT),  # a run with this key is known
+    "end": _Answers(done=_CONFLICT, refused=_ABOUT_CONTENT | {404}),  # it has ended already
+    "use": _Answers(refused=frozenset({400, 402, 403, 409, 422})),
+    "settle": _Answers(refused=_ABOUT_CONTENT | {404, 409}),
+    "lease": _Answers(done=frozenset({402, 403, 404, 409}) | _ABOUT_CONTENT),  # nothing was given
+}
 
 
 @dataclass(slots=True)
@@ -59,7 +75,9 @@ class _Channel:
 class Sender:
     """A thread that empties a spool. Of several processes with one spool, one sends."""
 
-    def __init__(self, settings: Settings, spool: Spool) -> None:
+    def __init__(self, settings: Settings, spool: Spool, prepare: Callable[[], None]) -> None:
+        """`prepare` puts into the spool what is due; it is called each time before what waits is sent."""
+        self._prepare = prepare
         self._settings = settings
         self._spool = spool
         self._lock = FileLock(spool.path.with_name(f"{spool.path.name}.lock"))
@@ -67,7 +85,8 @@ class Sender:
         self._hurry = False
         self._hurried_until = 0.0
         self._is_ending = False
-        self._channels = [_Channel("event"), _Channel("run"), _Channel("use")]
+        kinds: tuple[Kind, ...] = ("event", "run", "use", "settle", "lease", "end")
+        self._channels = [_Channel(kind) for kind in kinds]
         self._thread: threading.Thread | None = None
         self._told = ""
 
@@ -103,6 +122,7 @@ class Sender:
         with httpx2.Client(**self._settings.http_options()) as http:
             while not self._is_ending:
                 try:
+                    self._prepare()
                     if self._lock.acquire():
                         self._send_all(http)
                 except (sqlite3.Error, OSError) as error:
@@ -132,7 +152,7 @@ class Sender:
             self._spool.checkpoint()
 
     def _send(self, http: httpx2.Client, channel: _Channel, items: list[Item]) -> None:
-        send = {"event": self._send_events, "run": self._send_run, "use": self._send_use}[channel.kind]
+        send = self._send_events if channel.kind == "event" else self._send_one
         try:
             response = send(http, items)
         except httpx2.TransportError as error:
@@ -150,25 +170,32 @@ class Sender:
 
     def _send_events(self, http: httpx2.Client, items: list[Item]) -> httpx2.Response:
         body = f'{{"events": [{", ".join(item.body for item in items)}]}}'
-        return self._post(http, "/api/v1/events", body, {"partial": "true"}, {})
+        return self._request(http, "/api/v1/events", body, {"partial": "true"}, {})
 
-    def _send_run(self, http: httpx2.Client, items: list[Item]) -> httpx2.Response:
+    def _send_one(self, http: httpx2.Client, items: list[Item]) -> httpx2.Response:
         (item,) = items
-        return self._post(http, "/api/v1/runs", item.body, {}, {})
-
-    def _send_use(self, http: httpx2.Client, items: list[Item]) -> httpx2.Response:
-        (item,) = items
+        if item.kind == "run":
+            return self._request(http, "/api/v1/runs", item.body, {}, {})
         kept = json.loads(item.body)
-        headers = {"Idempotency-Key": str(kept["key"])}
-        return self._post(http, "/api/v1/credits/use", json.dumps(kept["body"]), {}, headers)
+        body = json.dumps(kept["body"])
+        if item.kind == "end":
+            return self._request(http, f"/api/v1/runs/{segment(kept['run_id'])}", body, {}, {}, method="PATCH")
+        credit = {"use": "use", "lease": "leases"}.get(item.kind) or f"leases/{segment(kept['lease_id'])}/settle"
+        return self._request(http, f"/api/v1/credits/{credit}", body, {}, {"Idempotency-Key": str(kept["key"])})
 
-    def _post(
-        self, http: httpx2.Client, path: str, body: str, query: dict[str, str], headers: dict[str, str]
+    def _request(  # noqa: PLR0913  what a request has
+        self,
+        http: httpx2.Client,
+        path: str,
+        body: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        method: str = "POST",
     ) -> httpx2.Response:
         if self._settings.organization_id is not None:
             query = {**query, "organization_id": self._settings.organization_id}
         headers = {"Content-Type": "application/json", **headers}
-        return http.post(path, content=body.encode(), params=query, headers=headers)
+        return http.request(method, path, content=body.encode(), params=query, headers=headers)
 
     def _conclude_events(self, channel: _Channel, items: list[Item], response: httpx2.Response) -> bool:
         """True when the batch is done with; False where it has to wait."""
@@ -192,15 +219,27 @@ class Sender:
 
     def _conclude_one(self, channel: _Channel, items: list[Item], response: httpx2.Response) -> bool:
         (item,) = items
-        status = response.status_code
-        if status < _FIRST_ERROR or (item.kind == "run" and status == _CONFLICT):  # a run with this key is known
+        status, answers = response.status_code, _ANSWERS[item.kind]
+        if status < _FIRST_ERROR or status in answers.done:
+            if status < _FIRST_ERROR:
+                self._follow_up(item, response.json())
             self._spool.settle([item.id], [])
-        elif status in (_ABOUT_CONTENT if item.kind == "run" else _FINAL_FOR_USES):
+        elif status in answers.refused:
             self._spool.settle([], [(item, _detail(response))])
         else:
             return False
         channel.succeeded()
         return True
+
+    def _follow_up(self, item: Item, answer: dict[str, Any]) -> None:
+        """A lease whose answer was lost is ended unspent. What was spent beyond a lease is told."""
+        if item.kind == "lease":
+            report = {"total": "0", "final": True}
+            kept = {"key": f"{json.loads(item.body)['key']}-end", "lease_id": answer["lease_id"], "body": report}
+            self._spool.add("settle", json.dumps({**kept, "debt": "0"}))
+        elif item.kind == "settle" and (answer.get("late") or answer.get("over", "0") != "0"):
+            over, late = answer.get("over"), bool(answer.get("late"))
+            _log.warning("lease %s: %s credits beyond it, reported late: %s", answer.get("lease_id"), over, late)
 
     def _longest_pause(self) -> float:
         return _LONGEST_PAUSE_IN_A_HURRY if time.monotonic() < self._hurried_until else _LONGEST_PAUSE

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar, cast
 
 from xyra import models
+from xyra.amounts import Amount, amount_of
 from xyra.client import Client
-from xyra.credits import Amount, Hold, amount_of, cost_in
+from xyra.credits import Hold, cost_in
 from xyra.default import client as default_client
 from xyra.errors import InsufficientCredits
 from xyra.scope import Run
@@ -23,7 +24,7 @@ _PAYMENT_REQUIRED = 402
 
 
 def consume_credits(
-    agent_type: str, action: str, *, quantity: Amount = 1
+    agent_type: str, action: str, *, quantity: Amount = 1, metadata: Mapping[str, Any] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Each call costs what the cost table says: reserved before, captured after, released when it raises.
 
@@ -33,7 +34,9 @@ def consume_credits(
     def hold() -> AbstractContextManager[object]:
         credit = default_client().credits
         cost = cost_in(credit.get_action_costs(), agent_type, action, quantity)
-        return credit.reserve(cost) if cost else nullcontext()
+        if not cost:
+            return nullcontext()
+        return credit.reserve(cost, agent_type=agent_type, action=action, metadata=metadata)
 
     return _around(hold)
 

@@ -18,7 +18,7 @@ from typing import Literal
 
 _log = logging.getLogger("xyra")
 
-Kind = Literal["event", "run", "use"]
+Kind = Literal["event", "run", "use", "settle", "lease", "end"]
 
 _MAXIMUM_REFUSED = 10_000
 """Refused items that are kept with their reasons: the oldest ones; all are counted."""

@@ -100,6 +100,10 @@ class BalanceAnswer(TypedDict):
     """What lapses within 30 days if it is not spent, earliest first."""
     sequence: int
     """The number of the last transfer that is counted."""
+    currency: str
+    """The organization's: ISO 4217."""
+    credit_value: str | None
+    """What one of them is worth now, in that currency, by who pays; null where credits have no value in money."""
     payer_id: str | None
     """Whose credits are available, where another organization pays; the other figures are its own."""
 
@@ -122,6 +126,12 @@ class CaptureAnswer(TypedDict):
 class CaptureRequest(TypedDict):
     amount: NotRequired[str | int | Decimal | None]
     """How many credits were used, at most those of the hold; by default all of them. The rest returns."""
+    agent_type: NotRequired[str | None]
+    """Whose action it was, for the lists and sums of what was spent."""
+    action: NotRequired[str | None]
+    """What was done."""
+    metadata: NotRequired[Mapping[str, Any]]
+    """Data of the caller's own: an object of at most 50 keys."""
 
 
 class CreditGrantAnswer(TypedDict):
@@ -420,6 +430,8 @@ class LeaseGivenAnswer(TypedDict):
     """When what was not reported returns: until then a report is in time."""
     cut_by: str | None
     """The budget whose window ends before the time that was asked for; null for none."""
+    credit_value: str | None
+    """What one of its credits counts in budgets in money; null where credits have no value."""
     available: str
     """The available credits of this kind after it."""
     revision: int | None

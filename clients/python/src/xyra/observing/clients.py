@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from xyra.observing.frameworks import instrument_frameworks
 from xyra.observing.observers import Watched
+from xyra.observing.paying import WATCHES, PaidCall, refuse_in, refuse_in_installed
 from xyra.observing.threads import carry_into_threads
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ Wrapped = TypeVar("Wrapped")
 Send = Callable[..., Any]
 
 _HTTP_LIBRARIES = ("httpx2", "httpx")
-_IS_OURS = "_xyra_watches"
 
 
 def wrap(reporter: Callable[[], Reporter], client: Wrapped, *, provider: str | None = None) -> Wrapped:
@@ -31,8 +31,9 @@ def wrap(reporter: Callable[[], Reporter], client: Wrapped, *, provider: str | N
             f"{type(client).__name__} is no client of OpenAI or Anthropic (openai >= 1, anthropic >= 0.20): "
             "for others there is xyra.instrument()"
         )
-    if not getattr(send, _IS_OURS, False) or provider is not None:
+    if not getattr(send, WATCHES, False) or provider is not None:
         http.send = watched(reporter, send, provider)
+    refuse_in(client)
     return client
 
 
@@ -49,9 +50,10 @@ def instrument(reporter: Callable[[], Reporter]) -> list[str]:
         except ImportError:
             continue
         for kind in (library.Client, library.AsyncClient):
-            if not getattr(kind.send, _IS_OURS, False):
+            if not getattr(kind.send, WATCHES, False):
                 kind.send = watched(reporter, kind.send, None)
         instrumented.append(name)
+    refuse_in_installed()
     carry_into_threads()
     return instrumented + instrument_frameworks(reporter)
 
@@ -60,7 +62,7 @@ def watched(reporter: Callable[[], Reporter], send: Send, provider: str | None) 
     """A `send` of httpx, bound or not, that reports."""
     wrapper = _async_send if inspect.iscoroutinefunction(send) else _sync_send
     made = wrapper(reporter, send, provider)
-    setattr(made, _IS_OURS, True)
+    setattr(made, WATCHES, True)
     return made
 
 
@@ -68,11 +70,13 @@ def _sync_send(reporter: Callable[[], Reporter], send: Send, provider: str | Non
     @functools.wraps(send)
     def sent(*args: Any, **kwargs: Any) -> Any:
         *before, request = args or (kwargs.pop("request"),)
-        one = Watched(reporter, request, is_stream=bool(kwargs.get("stream")), provider=provider)
-        response = send(*before, one.sent, **kwargs)
-        if one.is_to_be_sent_as_it_was(response):
-            response.close()
+        with PaidCall(request) as call:
+            one = Watched(reporter, request, is_stream=bool(kwargs.get("stream")), provider=provider)
             response = send(*before, one.sent, **kwargs)
+            if one.is_to_be_sent_as_it_was(response):
+                response.close()
+                response = send(*before, one.sent, **kwargs)
+            call.answered(response)
         one.watch(response)
         return response
 
@@ -83,11 +87,13 @@ def _async_send(reporter: Callable[[], Reporter], send: Callable[..., Awaitable[
     @functools.wraps(send)
     async def sent(*args: Any, **kwargs: Any) -> Any:
         *before, request = args or (kwargs.pop("request"),)
-        one = Watched(reporter, request, is_stream=bool(kwargs.get("stream")), provider=provider)
-        response = await send(*before, one.sent, **kwargs)
-        if one.is_to_be_sent_as_it_was(response):
-            await response.aclose()
+        async with PaidCall(request) as call:
+            one = Watched(reporter, request, is_stream=bool(kwargs.get("stream")), provider=provider)
             response = await send(*before, one.sent, **kwargs)
+            if one.is_to_be_sent_as_it_was(response):
+                await response.aclose()
+                response = await send(*before, one.sent, **kwargs)
+            call.answered(response)
         one.watch(response)
         return response
 

@@ -1,4 +1,4 @@
-"""Runs of frameworks for agents: they set run and agent, and the HTTP client below them reports the calls."""
+"""Frameworks for agents: they set run and agent, and the HTTP client below them reports the calls."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xyra.observing.paying import is_paid_at_the_door, paid_at_the_door
 from xyra.scope import InScope, Run, current_scope
 
 if TYPE_CHECKING:
     from xyra.reporting import Reporter
 
 _IS_OURS = "_xyra_runs"
+_LITELLM_CALLS = ("completion", "acompletion", "responses", "aresponses", "embedding", "aembedding")
 
 
 def instrument_frameworks(reporter: Callable[[], Reporter]) -> list[str]:
     """Those that are installed. The agent is the scope's, else that of `init`, else the framework's own."""
     instrumented: list[str] = []
-    for name, prepare in (("pydantic_ai", _pydantic_ai), ("agents", _openai_agents)):
+    known = (("pydantic_ai", _pydantic_ai), ("agents", _openai_agents), ("litellm", _litellm))
+    for name, prepare in known:
         try:
             library = importlib.import_module(name)
         except ImportError:
@@ -93,3 +96,11 @@ def _openai_agents(reporter: Callable[[], Reporter], _: Any) -> None:
 
     setattr(ran, _IS_OURS, True)
     kind.run, kind.run_streamed = ran, streamed
+
+
+def _litellm(_: Callable[[], Reporter], library: Any) -> None:
+    """It renames what is raised below it, so its calls are paid at its door. The clients below report them."""
+    for name in _LITELLM_CALLS:
+        function = getattr(library, name, None)
+        if function is not None and not is_paid_at_the_door(function):
+            setattr(library, name, paid_at_the_door(function))
