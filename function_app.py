@@ -11,6 +11,7 @@ from functions import (
     credits,  # noqa: A004  the area's name
     ingestion,
     operations,
+    payments,
     pricing,
     provider_costs,
     runs,
@@ -21,7 +22,7 @@ from functions import (
 
 AREAS = (
     *(access, agents, billing, credits, ingestion, operations),
-    *(pricing, provider_costs, runs, storage, tenancy, usage),
+    *(payments, pricing, provider_costs, runs, storage, tenancy, usage),
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)

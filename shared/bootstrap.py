@@ -21,6 +21,7 @@ from shared.leaving_services import LeavingServices
 from shared.logs import structure_handlers
 from shared.mailed_link_services import MailedLinkServices
 from shared.one_at_a_time import OneAtATime
+from shared.payment_services import PaymentServices
 from shared.recorded_usage_services import RecordedUsageServices
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.audit import AuditReader
@@ -280,6 +281,10 @@ class Application:
             *(self.waiting_calls, TraceWarnings(self.ingestion_counts), self.outbox),
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
+        self.payments = PaymentServices(
+            *(store, clock, ports.queue, self.outbox, ports.payment_events, ports.payments),
+            chosen,
+        )
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
         self.outbox.connect(self.receivers(), self.completions())
 
@@ -317,6 +322,7 @@ class Application:
             TraceRecord: self.traces.complete_due,
             **self.credits.completions(),
             DueDraw: self.draws.complete_due,
+            **self.payments.completions(),
         }
 
     @property

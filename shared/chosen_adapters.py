@@ -24,12 +24,17 @@ from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
+from shared.adapters.stripe import StripeModes
+from shared.adapters.stripe.events import StripeEvents
+from shared.adapters.stripe.no_payments import NoPaymentEvents, NoPayments
 from shared.adapters.typst.printer import TypstPrinter
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.e_invoices import EInvoiceWriter
 from shared.ports.mail import Mail
 from shared.ports.outbound import Outbound
+from shared.ports.payment_events import PaymentEvents
+from shared.ports.payments import PaymentModes
 from shared.ports.prices import PriceList
 from shared.ports.printing import Printer
 from shared.ports.queue import Queue
@@ -57,6 +62,8 @@ class Ports:
     remnants: Remnants = field(default_factory=NoRemnants)
     printer: Printer = field(default_factory=TypstPrinter)
     e_invoices: EInvoiceWriter = field(default_factory=FacturXWriter)
+    payments: PaymentModes = field(default_factory=NoPayments)
+    payment_events: PaymentEvents = field(default_factory=NoPaymentEvents)
 
 
 def chosen_ports() -> Ports:
@@ -65,8 +72,21 @@ def chosen_ports() -> Ports:
     store, store_time = _store(chosen)
     outbound = OutboundClient(https_only=chosen.environment != "local", allowed=chosen.outbound_allow)
     return Ports(
-        store, _queue(chosen), clock(), secrets, _mail(chosen, secrets), store_time, outbound, _remnants(chosen)
+        *(store, _queue(chosen), clock(), secrets, _mail(chosen, secrets), store_time, outbound),
+        remnants=_remnants(chosen),
+        payments=_payments(chosen, secrets),
+        payment_events=_payment_events(chosen, secrets),
     )
+
+
+def _payment_events(chosen: Settings, secrets: Secrets) -> PaymentEvents:
+    return StripeEvents(secrets, {True: chosen.stripe_webhook_secrets, False: chosen.stripe_test_webhook_secrets})
+
+
+def _payments(chosen: Settings, secrets: Secrets) -> PaymentModes:
+    payments = StripeModes(secrets, {True: chosen.stripe_key, False: chosen.stripe_test_key}, chosen.stripe_api_base)
+    opened().push_async_callback(payments.close)
+    return payments
 
 
 def _remnants(chosen: Settings) -> Remnants:

@@ -19,7 +19,10 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _LOCAL_SENDER = "Xyra <no-reply@xyra.localhost>"
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
+_PUBLISHABLE = "pk_(live|test)_[A-Za-z0-9]{1,250}"
 _MIB = 1024 * 1024
+MOST_RETRIES = 10
+_LONGEST_RETRYING = 60
 
 
 class Settings(BaseSettings):
@@ -133,18 +136,35 @@ class Settings(BaseSettings):
     backdating_days: int = Field(default=731, ge=0, le=3660)
     """How far in the past an agent or a billing model may start."""
 
+    stripe_key: SecretStr | None = None
+    """Of Stripe's live mode, in place of the secret `stripe-key`; in `local` only."""
+    stripe_test_key: SecretStr | None = None
+    """Of its test mode, for organizations with `livemode` false, in place of `stripe-test-key`; in `local` only."""
+    stripe_webhook_secrets: SecretStr | None = None
+    """One or two, separated by a comma, in place of the secret `stripe-webhook-secrets`; in `local` only."""
+    stripe_test_webhook_secrets: SecretStr | None = None
+    """The same of test mode, in place of `stripe-test-webhook-secrets`; in `local` only."""
+    stripe_api_base: str | None = None
+    """A double of Stripe on this machine, such as `http://127.0.0.1:12111`; in `local` only."""
+    stripe_publishable_key: str = Field(default="", pattern=rf"^({_PUBLISHABLE}(, ?{_PUBLISHABLE})?)?$")
+    """What front ends load Stripe.js with; with one for each mode, separated by a comma."""
+    return_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins that people may be sent back to from Stripe's pages, separated by commas; `public_url` always may."""
+    stripe_retry_days: Annotated[tuple[int, ...], NoDecode] = (3, 7, 14)
+    """On which days after the first failure an automatic payment is tried again, separated by commas."""
+
     price_list_url: str | None = None
     """Where a newer list of what LLM providers ask is looked for every hour, in the form of the package `genai-prices`.
 
     Without it the installed list holds.
     """
 
-    @field_validator("cors_origins", "outbound_allow", mode="before")
+    @field_validator("cors_origins", "outbound_allow", "return_origins", "stripe_retry_days", mode="before")
     @classmethod
     def _split(cls, text: object) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", "return_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
@@ -155,6 +175,7 @@ class Settings(BaseSettings):
         return origins
 
     @field_validator(
+        *("stripe_key", "stripe_test_key", "stripe_webhook_secrets", "stripe_test_webhook_secrets", "stripe_api_base"),
         *("price_list_url", "public_url", "mail_sender", "smtp_host", "smtp_username", "email_endpoint", "dns_server"),
         mode="before",
     )
@@ -168,6 +189,15 @@ class Settings(BaseSettings):
         if url is not None and not _ORIGIN.fullmatch(url):
             raise ValueError("write it as https://billing.example.com, without a path and without a slash at the end")
         return url
+
+    @field_validator("stripe_retry_days")
+    @classmethod
+    def _check_retry_days(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if list(days) != sorted(set(days)) or not all(1 <= day <= _LONGEST_RETRYING for day in days):
+            raise ValueError(f"write days from 1 to {_LONGEST_RETRYING}, rising, such as 3,7,14")
+        if len(days) > MOST_RETRIES:
+            raise ValueError(f"name at most {MOST_RETRIES} days")
+        return days
 
     @property
     def public_origin(self) -> str:
@@ -189,6 +219,8 @@ class Settings(BaseSettings):
             raise ValueError(f"XYRA_OPERATOR_PASSWORD must have at least {MINIMUM_PASSWORD} characters")
         if self.price_list_url is not None and not self.price_list_url.startswith(("https://", *_LOOPBACK)):
             raise ValueError("XYRA_PRICE_LIST_URL must start with https://, or be on this machine")
+        if self.stripe_api_base is not None and not self.stripe_api_base.startswith(_LOOPBACK):
+            raise ValueError("XYRA_STRIPE_API_BASE must be on this machine, such as http://127.0.0.1:12111")
         return self
 
     @model_validator(mode="after")
@@ -215,6 +247,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_payments(self) -> Self:
+        if self.environment == "local":
+            return self
+        if self.stripe_api_base is not None:
+            raise ValueError("XYRA_STRIPE_API_BASE is refused outside local")
+        if any((self.stripe_key, self.stripe_test_key, self.stripe_webhook_secrets, self.stripe_test_webhook_secrets)):
+            raise ValueError(
+                "outside local, Stripe's keys are the secrets stripe-key and stripe-test-key, and those of its webhooks"
+                " stripe-webhook-secrets and stripe-test-webhook-secrets"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_deployment(self) -> Self:
         """Refuse outside of local what only one machine may use."""
         if self.environment == "local":
@@ -223,8 +268,8 @@ class Settings(BaseSettings):
             raise ValueError("XYRA_CLOCK_FILE is refused outside local")
         if self.outbound_allow:
             raise ValueError("XYRA_OUTBOUND_ALLOW is refused outside local")
-        if any(origin.startswith("http://") for origin in self.cors_origins):
-            raise ValueError("XYRA_CORS_ORIGINS must begin with https:// outside local")
+        if any(origin.startswith("http://") for origin in (*self.cors_origins, *self.return_origins)):
+            raise ValueError("XYRA_CORS_ORIGINS and XYRA_RETURN_ORIGINS must begin with https:// outside local")
         if self.secrets == "file":
             raise ValueError("outside local, XYRA_SECRETS must be key_vault: a file's keys are nobody's secret there")
         if self.mail == "folder":

@@ -20,7 +20,7 @@ var serviceBusDataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 // Private endpoints exist in the premium tier only.
 var tier = publicAccess ? 'Standard' : 'Premium'
 
-var queues = ['usage', 'invoices']
+var queues = ['usage', 'invoices', 'payments']
 
 resource broker 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name

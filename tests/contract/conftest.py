@@ -15,6 +15,7 @@ from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.fakes.settable_seconds import SettableSeconds
 from tests.doubles.servers import cosmos_account
 from tests.doubles.servers.key_vault_server import SECOND, KeyVaultServer
+from tests.doubles.servers.stripe.server import StripeServer
 
 SQLITE = ["sqlite-file", "sqlite-memory"]
 COSMOS = pytest.param("cosmos", marks=pytest.mark.cosmos)
@@ -85,3 +86,11 @@ async def store(adapter: str, clock: SettableClock, request: pytest.FixtureReque
             yield store
     else:
         yield SqliteStore(request.getfixturevalue("database"), clock)
+
+
+@pytest.fixture
+async def stripe_server() -> AsyncIterator[StripeServer]:
+    """In the loop of the test: a client that blocked it would never be answered."""
+    async with StripeServer.running() as server:
+        yield server
+    assert server.double.broken == []

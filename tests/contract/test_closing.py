@@ -45,7 +45,7 @@ async def stub() -> AsyncIterator[CosmosStub]:
 
 @pytest.fixture
 def amqp_broker(prompt_service_bus_sdk: None) -> Iterator[AmqpBroker]:  # noqa: ARG001  used by being there
-    broker = AmqpBroker(("usage", "invoices"))
+    broker = AmqpBroker(("usage", "invoices", "payments"))
     yield broker
     broker.stop()
 

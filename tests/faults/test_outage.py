@@ -43,7 +43,7 @@ PAUSE_SECONDS = 0.2
 """Between two requests of a sender."""
 ANSWER_SECONDS = 30.0
 PATIENCE_SECONDS = 180.0
-QUEUES = ("usage", "invoices")
+QUEUES = ("usage", "invoices", "payments")
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ ONLY_LOCAL = {
     "log_level": "the platform collects logs, at the level of host.json",
     "port": "of the local host",
     "smtp_password": "a deployment has it in the vault; no secret stands in a setting",
+    "stripe_key": "a deployment has it in the vault",
+    "stripe_test_key": "a deployment has it in the vault",
+    "stripe_webhook_secrets": "a deployment has them in the vault",
+    "stripe_test_webhook_secrets": "a deployment has them in the vault",
+    "stripe_api_base": "a double of Stripe on one machine",
     "operator_email": "the first-run step makes the operator of a deployment",
     "operator_password": "see operator_email; and no secret stands in a setting",
 }

@@ -136,12 +136,15 @@ def test_the_worker_indexes_every_function(worker: Worker) -> None:
         "park_dead_usage": "serviceBusTrigger",
         "run_invoices": "serviceBusTrigger",
         "fail_dead_invoice_runs": "serviceBusTrigger",
+        "handle_payment_events": "serviceBusTrigger",
+        "park_dead_payment_events": "serviceBusTrigger",
         "start_invoice_runs": "timerTrigger",
         "sweep_outbox": "timerTrigger",
         "run_exports": "timerTrigger",
     }
     queues = {name: each for name, each in triggers.items() if each["type"] == "serviceBusTrigger"}
-    assert {name for name, each in queues.items() if each.get("isSessionsEnabled")} == {"rate_usage", "run_invoices"}
+    with_sessions = {name for name, each in queues.items() if each.get("isSessionsEnabled")}
+    assert with_sessions == {"rate_usage", "run_invoices", "handle_payment_events"}
     assert {(each.get("cardinality"), each["dataType"]) for each in queues.values()} == {(None, "BINARY")}
 
 

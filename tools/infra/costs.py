@@ -19,7 +19,7 @@ from tools.infra.snapshots import SHAPES, Snapshot, snapshot
 _LIST = json.loads(Path(__file__).with_name("prices.json").read_text())
 PRICE: dict[str, float] = {name: price for name, (price, _) in _LIST["prices"].items()}
 
-LIMITS = {"default": 20, "large": 600, "private": 800, "private-large": 1400}
+LIMITS = {"default": 20, "large": 700, "private": 800, "private-large": 1450}
 """Dollars a month that an idle deployment may cost."""
 
 APP = "Microsoft.Web/sites"

@@ -92,6 +92,7 @@ PUBLIC = {
     "GET /api/v1/billing/plans",
     "GET /pay/{token}",
     "GET /pay/{token}/pdf",
+    "POST /api/v1/billing/stripe/webhook",
 }
 """Literally, so that nothing becomes public by accident."""
 
@@ -327,6 +328,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "run_key": SECRET,
             "model_id": model["id"],
             "plan_id": plan["id"],
+            "package_id": "small",
+            "payment_method_id": "pm_1",
             "feature": "agents",
             "subscription_id": subscription["id"],
             "invoice_id": invoice["id"],

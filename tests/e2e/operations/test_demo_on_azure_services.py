@@ -22,7 +22,7 @@ from tests.e2e.operations.test_demo import expected_totals
 
 Settings = dict[str, str]
 
-QUEUES = ("usage", "invoices")
+QUEUES = ("usage", "invoices", "payments")
 PATIENCE_SECONDS = 180
 
 

@@ -111,6 +111,8 @@ CHANGES = {
     r"/api/v1/invoices.*/(payer_id|issue_date|corrects)": "and who pays them, their date, and what notes correct",
     r"/api/v1/.*/items/properties/(treatment|net_amount|tax_amount)": "lines say how they are taxed",
     r"/api/v1/.*/steps/items/properties/kind/enum": "and what was waived or given back of them",
+    r"/api/v1/billing/(stripe/webhook|credit-packages.*|config)": "webhooks of Stripe and credit packages are new",
+    r"/api/v1/billing/(customer|setup-intent|payment-methods.*)": "customers of Stripe are new",
     r"/api/v1/billing/payments.*|/api/v1/organizations/\{organization_id\}/account": "payments and accounts",
     r"/api/v1/tax-rates.*|/api/v1/organizations/\{organization_id\}/tax|/api/v1/periods/.*": "taxes are new",
     r"/api/v1/(organizations|auth/).*/(address|language|electronic_address|buyer_reference|e_invoice).*": (

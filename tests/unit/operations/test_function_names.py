@@ -7,6 +7,18 @@ from tests.places import DATA
 
 ADDED = {
     "apply_balance",
+    "create_billing_customer",
+    "create_setup_intent",
+    "get_payment_config",
+    "get_billing_customer",
+    "handle_payment_events",
+    "list_payment_methods",
+    "remove_payment_method",
+    "set_default_payment_method",
+    "list_credit_packages",
+    "put_credit_package",
+    "park_dead_payment_events",
+    "take_stripe_webhook",
     "cancel_invoice",
     "create_credit_note",
     "create_tax_rate",
