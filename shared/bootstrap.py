@@ -230,7 +230,8 @@ class Application:
             *(self.departments, self.periods, self.api_keys, self.events),
         )
         self.account = AccountServices(
-            *(store, clock, self.owners, self.organizations, self.periods, self.outbox), ports.printer
+            *(store, clock, self.owners, self.organizations, self.periods, self.outbox),
+            *(ports.printer, self.plans, self.exchange_rates),
         )
         self.billing_documents = self.account.documents
         self.documents = DocumentServices(
@@ -245,6 +246,7 @@ class Application:
         moments = InterimMoments(store, self.place_histories, plan_cycles)
         self.bills = Bills(
             *(clock, self.periods, self.facts, self.billing_documents, drawn_amounts, self.account.taxes, moments),
+            *(self.account.redemptions,),
         )
         self.issuing = self.account.issuing(self.bills, self.draws)
         self._subscribing = SubscriptionServices(

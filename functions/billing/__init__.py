@@ -2,6 +2,8 @@
 
 from functions.billing import (
     agent_summaries,
+    coupon_redemptions,
+    coupons,
     credit_notes,
     document_files,
     entitlements,
@@ -21,6 +23,8 @@ from functions.billing import (
 
 blueprints = (
     agent_summaries.blueprint,
+    coupon_redemptions.blueprint,
+    coupons.blueprint,
     credit_notes.blueprint,
     document_files.blueprint,
     entitlements.blueprint,

@@ -7,6 +7,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from functions.fields import SpanAnswer
+from shared.domain.billing.discounts import DocumentDiscount
 from shared.domain.billing.documents import (
     LINES_SHOWN,
     CreditedAmount,
@@ -15,6 +16,7 @@ from shared.domain.billing.documents import (
     InvoiceKind,
     InvoiceStatus,
 )
+from shared.domain.billing.tax_currency import TaxCurrency
 from shared.domain.billing.taxes import TaxLine, tax_lines_of
 from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, round_half_up
 from shared.domain.kernel.money import total as sum_of
@@ -37,6 +39,8 @@ class CreditNoteAnswer(Schema):
     """The first 500."""
     tax_lines: list[TaxLine]
     """The taxes of the lines, by treatment."""
+    tax_currency: TaxCurrency | None
+    """Its taxes in the currency of a tax office, at the rate of the invoice; null without one, and in a draft."""
     total: RoundedAmount
     """The sum of the lines, with the tax that is added to them."""
     issued_at: datetime | None
@@ -58,6 +62,7 @@ class CreditNoteAnswer(Schema):
             currency=note.currency,
             lines=list(lines[:LINES_SHOWN]),
             tax_lines=list(note.tax_lines),
+            tax_currency=note.tax_currency,
             total=note.total,
             issued_at=note.issued_at,
             corrects=[] if note.invoice_id is None else [note.invoice_id],
@@ -106,13 +111,17 @@ class InvoiceAnswer(Schema):
     finalized_at: datetime | None
     """Null for a draft."""
     subtotal: RoundedAmount
-    """The sum of the lines' amounts; they contain their tax where it is inclusive."""
+    """The sum of the lines' amounts before discounts; they contain their tax where it is inclusive."""
+    discounts: list[DocumentDiscount]
+    """What coupons take off, by their redemption."""
     discount_total: RoundedAmount
-    """What discounts take off."""
+    """The sum of `discounts`."""
     tax_total: RoundedAmount
     """All taxes, those that the amounts contain, too."""
     tax_lines: list[TaxLine]
     """The parts of `tax_total`, by treatment."""
+    tax_currency: TaxCurrency | None
+    """`tax_total` in the currency of a tax office, at the rate of the issue; null without one, and in a draft."""
     credits_applied: RoundedAmount
     """What was paid from the balance of the account; 0 for a draft."""
     total: RoundedAmount
@@ -155,7 +164,6 @@ class InvoiceAnswer(Schema):
         lines: Sequence[Line] = (),
         credit_notes: Sequence[CreditNoteAnswer] = (),
     ) -> Self:
-        zero = round_half_up(ZERO, invoice.currency)
         return cls(
             id=invoice.id,
             number=invoice.number,
@@ -172,10 +180,12 @@ class InvoiceAnswer(Schema):
             lines_url=f"/api/v1/invoices/{invoice.id}/lines",
             revision=invoice.revision,
             finalized_at=invoice.finalized_at,
-            subtotal=EXACT.subtract(total, invoice.added_tax),
-            discount_total=zero,
+            subtotal=sum_of([total, EXACT.minus(invoice.added_tax), invoice.discount_total]),
+            discounts=list(invoice.discounts),
+            discount_total=round_half_up(invoice.discount_total, invoice.currency),
             tax_total=round_half_up(sum_of(line.amount for line in invoice.tax_lines), invoice.currency),
             tax_lines=list(invoice.tax_lines),
+            tax_currency=invoice.tax_currency,
             credits_applied=round_half_up(invoice.credits_applied, invoice.currency),
             total=total,
             amount_paid=round_half_up(invoice.amount_paid, invoice.currency),
@@ -205,6 +215,7 @@ class InvoiceAnswer(Schema):
             currency=draft.currency,
             lines=list(composed.correction[:LINES_SHOWN]),
             tax_lines=list(tax_lines_of(composed.correction, draft.currency)),
+            tax_currency=None,
             total=totals.credit_note,
             issued_at=None,
             corrects=[] if corrected is None else [corrected],
@@ -213,7 +224,7 @@ class InvoiceAnswer(Schema):
         )
         notes = [note] if composed.correction else []
         assumed = [SpanAnswer(start=period.start, end=period.end) for period in bill.issued_first]
-        answer = cls.of(draft, totals.invoice, composed.invoice, notes)
+        answer = cls.of(draft.refreshed(bill.lines, as_of), totals.invoice, composed.invoice, notes)
         later = [line for interim in bill.interims for line in interim.lines][:LINES_SHOWN]
         return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed, "later": later})
 

@@ -16,7 +16,10 @@ from functions.billing.subscription_answers import (
 )
 from functions.fields import DocumentLabel, Listed, Reference
 from shared.domain.access.identity import Permission
+from shared.domain.billing.coupons import CouponCode
 from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
+from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.validation import Length
 from shared.domain.pricing.places import PlaceTakenError
 from shared.domain.pricing.plan_intervals import CycleAnchor
 from shared.http import (
@@ -35,6 +38,8 @@ from shared.services.billing.subscription_commands import (
 )
 
 blueprint = func.Blueprint()
+
+MAXIMUM_COUPONS = 20
 
 
 class SubscriptionRequest(Schema):
@@ -57,6 +62,8 @@ class SubscriptionRequest(Schema):
     """
     purchase_order: DocumentLabel | None = None
     """The number of the customer's order: the organization's invoices name it from then on."""
+    coupons: Annotated[tuple[CouponCode, ...], Length(0, MAXIMUM_COUPONS)] = ()
+    """Codes to redeem with it, from the billing period on in which it begins."""
 
 
 @endpoint(
@@ -79,7 +86,27 @@ async def create_subscription(call: Call[SubscriptionRequest]) -> Reply:
         *(body.plan, body.seats, body.start, body.trial_days, body.quantity, body.anchor, body.purchase_order),
         only_public=not is_operator,
     )
-    return Reply(await carried_out(call, organization_id, call.new_id("sub"), command, "now"))
+    subscription_id = call.new_id("sub")
+    if body.coupons:
+        await _redeem(call, organization_id, subscription_id, command)
+    return Reply(await carried_out(call, organization_id, subscription_id, command, "now"))
+
+
+async def _redeem(
+    call: Call[SubscriptionRequest], organization_id: str, subscription_id: str, command: Subscribe
+) -> None:
+    """Before the subscription begins, so that its first invoice has them. One that is refused redeems nothing."""
+    known = await call.services.subscriptions.all(organization_id)
+    if all(subscription.id != subscription_id for subscription in known):
+        await call.services.subscriptions.preview(organization_id, subscription_id, command)
+    organization = await call.services.organizations.get(organization_id)
+    for place, code in enumerate(call.body.coupons):
+        redemption_id = named_id("red", subscription_id, place)
+        await call.services.account.redemptions.redeem(
+            *(organization, redemption_id, code, command.start),
+            is_operator=call.principal.is_operator,
+            pointer=f"/coupons/{place}",
+        )
 
 
 @endpoint(

@@ -10,7 +10,7 @@ from functions.fields import Listed, Name, OrganizationPath
 from shared.domain.access.identity import Permission
 from shared.domain.billing.tax_settings import TaxId, TaxRate, TaxSettings, TaxTerms
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount
+from shared.domain.kernel.money import Currency, ExactDecimal, NonNegativeAmount
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.pricing.treatments import Restatement, TaxStatus
 from shared.http import (
@@ -124,6 +124,10 @@ class TaxTermsRequest(Schema):
     """What invoices say of an exemption; of a reverse charge in place of the usual words."""
     tax_ids: Annotated[tuple[TaxIdRequest, ...], Length(0, MAXIMUM_IDS)] = ()
     """At most 10."""
+    tax_currency: Currency | None = None
+    """The currency of the tax office, where that is another one: documents say their tax in it, too, at the exchange
+    rate of the day of the invoice.
+    """
     start: CalendarDate | None = Field(default=None, alias="from")
     """The first local day of these terms: today or later; left out, today."""
 
@@ -150,6 +154,8 @@ class TaxTermsEntry(Schema):
     """What invoices say."""
     tax_ids: list[TaxIdAnswer]
     """Under which tax offices know it."""
+    tax_currency: str | None
+    """In which documents say their tax, beside their own currency."""
 
 
 class TaxTermsAnswer(Schema):
@@ -280,7 +286,9 @@ async def put_tax_terms(call: Call[TaxTermsRequest, Query, OrganizationPath]) ->
         status=body.status,
         reason=body.reason,
         tax_ids=tuple(TaxId(**dict(tax_id)) for tax_id in body.tax_ids),
+        tax_currency=body.tax_currency,
     )
+    await call.services.account.tax_currencies.check(organization, body.tax_currency)
     stored = await call.services.account.taxes.put_terms(organization, terms, body.start, call.if_match)
     return Reply(TaxTermsAnswer.of(stored.entity), etag=stored.etag)
 

@@ -126,6 +126,15 @@ def signed_up() -> str:
     return answer.json()["user"]["id"]
 
 
+def new_coupon() -> str:
+    """The code of a new coupon."""
+    headers = {"Authorization": f"Bearer {SCENE['operator_key']}"}
+    body = {"code": uuid4().hex, "name": "Fresh", "percent": "1", "duration": "once"}
+    answer = requests.post(f"{API}/coupons", json=body, headers=headers, timeout=30)
+    answer.raise_for_status()
+    return answer.json()["code"]
+
+
 def key_of_plan() -> str:
     """The key of the scene's plan, which another version keeps."""
     headers = {"Authorization": f"Bearer {SCENE['operator_key']}"}
@@ -135,6 +144,8 @@ def key_of_plan() -> str:
 
 
 FRESH = {
+    "create_coupon": {"code": lambda: uuid4().hex},
+    "redeem_coupon": {"code": new_coupon},
     "create_plan": {"key": lambda: uuid4().hex},
     "publish_plan": {"key": key_of_plan},
     "refresh_session": {"refresh_token": lambda: signed_in("refresh_token")},

@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from shared.domain.billing.discounts import net_lines
+from shared.domain.billing.moved_goodwill import is_goodwill
 from shared.domain.kernel.money import EXACT, ZERO, add, round_half_up, total
 from shared.domain.kernel.shares import split
 from shared.domain.pricing.lines import Line, Step, StepKind
@@ -19,13 +21,61 @@ def conceded(lines: Iterable[Line], period_start: datetime) -> dict[str, Decimal
     return amounts
 
 
-def after_concessions(line: Line, waived: Mapping[str, Decimal], given: Mapping[str, Decimal], currency: str) -> Line:
+def due_after_concessions(
+    due: Sequence[Line], waived: Mapping[str, Decimal], given: Mapping[str, Decimal], currency: str
+) -> Sequence[Line]:
+    """What is due of a period, its discounts beside it, as it is to be billed.
+
+    A waiver of all that discounts leave of a line takes them along: nothing stands on a document.
+    """
+    if not waived and not given:
+        return due
+    discounted = _discounted(due)
+    whole = {
+        line.key
+        for line in due
+        if line.key in discounted.keys() & waived.keys() - given.keys()
+        and add(line.amount, discounted[line.key]) <= waived[line.key]
+    }
+    return [
+        _stepped(line, "waiver", ZERO, currency)
+        if line.key in whole
+        else _after_concessions(line, discounted.get(line.key, ZERO), waived, given, currency)
+        if line.discount is None
+        else line
+        for line in due
+        if line.discount is None or line.discounted_key not in whole
+    ]
+
+
+def _discounted(due: Iterable[Line]) -> dict[str, Decimal]:
+    """What discounts take off what is due, by the key of the line; negative."""
+    amounts: dict[str, Decimal] = {}
+    for line in due:
+        if line.discount is not None:
+            amounts[line.discounted_key] = add(amounts.get(line.discounted_key, ZERO), line.amount)
+    return amounts
+
+
+def not_below_goodwill(line: Line, given: Decimal, currency: str) -> Line:
+    """A line of which nothing is due any more: what goodwill has given back of it is not taken back, too."""
+    return _stepped(line, "goodwill", max(line.amount, given), currency)
+
+
+def _after_concessions(
+    line: Line, discounted: Decimal, waived: Mapping[str, Decimal], given: Mapping[str, Decimal], currency: str
+) -> Line:
     """The line as it is to be billed: less what is waived, and never below what goodwill has given back of it.
 
-    A waiver takes at most the whole line. Below what was given nobody is credited: they would get it back twice.
+    Both are of what `discounted`, a sum below 0, leaves of it. A waiver takes at most that. Below what was given nobody
+    is credited: they would get it back twice.
     """
-    lowered = _stepped(line, "waiver", max(line.amount - waived.get(line.key, ZERO), min(line.amount, ZERO)), currency)
-    return _stepped(lowered, "goodwill", max(lowered.amount, given.get(line.key, ZERO)), currency)
+    net = add(line.amount, discounted)
+    lowered = max(net - waived.get(line.key, ZERO), min(net, ZERO))
+    waived_line = _stepped(line, "waiver", EXACT.subtract(lowered, discounted), currency)
+    return _stepped(
+        waived_line, "goodwill", EXACT.subtract(max(lowered, given.get(line.key, ZERO)), discounted), currency
+    )
 
 
 def _stepped(line: Line, kind: StepKind, amount: Decimal, currency: str) -> Line:
@@ -40,10 +90,12 @@ def _stepped(line: Line, kind: StepKind, amount: Decimal, currency: str) -> Line
 def waived_lines(lines: Sequence[Line], currency: str) -> list[Line]:
     """What a cancelled document waives: its total, split over its positive lines. Nothing of one that is not above 0.
 
-    Its negative lines are billed again, so that they and what is left of the others come to nothing.
+    A line counts less its discounts. Its negative lines are billed again, so that they and what is left of the others
+    come to nothing.
     """
     amount = total(line.amount for line in lines)
-    positive = [line for line in lines if line.amount > 0]
+    billing = [line for line in lines if not is_goodwill(line)]
+    positive = [line for line in net_lines(billing) if line.amount > 0]
     if amount <= 0:
         return []
     shares = split(round_half_up(amount, currency), [line.amount for line in positive], currency)
@@ -81,5 +133,8 @@ def _conceding(line: Line, line_type: StepKind, amount: Decimal) -> Line:
         "exact_amount": amount,
         "amount": amount,
         "timing": "arrears",
+        "discount_amount": None,
+        "net_amount": None,
+        "tax_amount": None,
     }
     return line.model_copy(update=changes)

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
+from shared.domain.billing.discounts import DocumentDiscount, discounts_of
 from shared.domain.billing.document_details import DocumentDetails
+from shared.domain.billing.invoice_verbs import verb_of_invoice
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
+from shared.domain.billing.tax_currency import TaxCurrency
 from shared.domain.billing.taxes import TaxLine, tax_lines_of
-from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, usual_verb, verb_by_status
+from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, add, round_half_up, total
@@ -30,26 +33,6 @@ LINES_SHOWN = 500
 """How many lines an answer shows of one document."""
 
 
-def _written(invoice: Any) -> tuple[Any, ...]:  # noqa: ANN401  an invoice
-    """What people write on an invoice, with the lines of one by hand."""
-    lines = invoice.lines_hash if invoice.invoice_kind == "manual" else ""
-    return invoice.purchase_order, invoice.reference, invoice.notes, invoice.custom_fields, lines
-
-
-def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  invoices
-    """Drafts are computed and bill nothing, but for those by hand; what finalizes one, even to nothing, decides."""
-    is_draft = after is not None and after.status == "draft"
-    if is_draft and (before is None or _written(before) != _written(after)):
-        return None if before is None and after.invoice_kind != "manual" else usual_verb(before, after)
-    if before is None and after.status != "draft":
-        return "issue"
-    if before is None or (after is not None and after.status == "draft" and before.metadata == after.metadata):
-        return None
-    if before.status == "draft" and (after is None or after.status != "draft"):
-        return "finalize"
-    return verb_by_status(cancelled="cancel", paid="pay")(before, after)
-
-
 class Invoice(Entity):
     """An invoice's header. Its lines are items of their own, which `lines_hash` names.
 
@@ -57,7 +40,7 @@ class Invoice(Entity):
     """
 
     kind: ClassVar[str] = "invoice"
-    audit: ClassVar[Audit] = Audited(area="invoices", verb=_verb, secret=_COPIED)
+    audit: ClassVar[Audit] = Audited(area="invoices", verb=verb_of_invoice, secret=_COPIED)
 
     organization_id: str
     number: str | None = None
@@ -75,6 +58,10 @@ class Invoice(Entity):
     """The sum of the lines. Negative for a draft that finalizing turns into a credit note."""
     tax_lines: tuple[TaxLine, ...] = ()
     """What it says of each treatment; of a draft as it was computed."""
+    discounts: tuple[DocumentDiscount, ...] = ()
+    """What coupons take off it; of a draft as it was computed."""
+    tax_currency: TaxCurrency | None = None
+    """Its tax in the currency of a tax office; None in a draft."""
     draft_totals: DraftTotals | None = None
     """Only in a draft; missing in drafts that were made before this field."""
     as_of: Instant | None = None
@@ -137,12 +124,7 @@ class Invoice(Entity):
             end=period.end,
             timezone=period.timezone,
             revision=revision,
-            lines_hash=hash_of(lines),
-            line_count=len(lines),
-            total=total_of(lines, organization.currency),
-            tax_lines=tax_lines_of(compose(lines, organization.currency).invoice, organization.currency),
-            draft_totals=compose(lines, organization.currency).totals(organization.currency),
-            as_of=now,
+            **_computed(lines, organization.currency, now),
             created_at=now,
             finalize_at=period.end + timedelta(hours=organization.grace_hours),
             purchase_order=organization.purchase_order,
@@ -162,20 +144,18 @@ class Invoice(Entity):
         return total(line.amount for line in self.tax_lines if not line.inclusive)
 
     @property
+    def discount_total(self) -> Decimal:
+        """What coupons take off `total`."""
+        return total(discount.amount for discount in self.discounts)
+
+    @property
     def totals_as_of(self) -> datetime | None:
         """When the stored totals of a draft were computed; None once it is finalized, as they stay."""
         return (self.as_of or self.created_at) if self.status == "draft" else None
 
     def refreshed(self, lines: Sequence[Line], now: datetime) -> Self:
         """The draft with the totals of these lines."""
-        return self.changed(
-            lines_hash=hash_of(lines),
-            line_count=len(lines),
-            total=total_of(lines, self.currency),
-            tax_lines=tax_lines_of(compose(lines, self.currency).invoice, self.currency),
-            draft_totals=compose(lines, self.currency).totals(self.currency),
-            as_of=now,
-        )
+        return self.changed(**_computed(lines, self.currency, now))
 
     def issued(self, number: str, lines: Sequence[Line], now: datetime, due_days: int) -> Self:
         """The draft as a numbered invoice with these lines, payable in so many days."""
@@ -185,7 +165,7 @@ class Invoice(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, self.currency),
-            tax_lines=tax_lines_of(lines, self.currency),
+            **_said_of(lines, self.currency),
             draft_totals=None,
             as_of=None,
             issued_at=now,
@@ -225,6 +205,23 @@ class Invoice(Entity):
         return self.changed(status="cancelled", cancelled_at=now, credits_applied=ZERO)
 
 
+def _computed(lines: Sequence[Line], currency: str, now: datetime) -> dict[str, Any]:
+    """What a draft of these lines says then."""
+    composed = compose(lines, currency)
+    return {
+        "lines_hash": hash_of(lines),
+        "line_count": len(lines),
+        "total": total_of(lines, currency),
+        "draft_totals": composed.totals(currency),
+        "as_of": now,
+        **_said_of(composed.invoice, currency),
+    }
+
+
+def _said_of(lines: Sequence[Line], currency: str) -> dict[str, Any]:
+    return {"tax_lines": tax_lines_of(lines, currency), "discounts": discounts_of(lines, currency)}
+
+
 class CreditedAmount(Value):
     """What of an invoice a credit note covers."""
 
@@ -254,6 +251,7 @@ class CreditNote(Entity):
     line_count: int
     total: RoundedAmount
     tax_lines: tuple[TaxLine, ...] = ()
+    tax_currency: TaxCurrency | None = None
     issued_at: Instant
     lowered: tuple[CreditedAmount, ...] = ()
     """The invoices that it lowers; none of notes that were issued before this was kept."""

@@ -223,8 +223,7 @@ class _Common:
         )
 
     def _net_of(self, line: Line) -> Decimal:
-        amount = line.amount if line.net_amount is None else line.net_amount
-        return self.rounded(self.sign * amount)
+        return self.rounded(self.sign * line.without_contained_tax)
 
     def _quantity_and_price(self, line: Line, amount: Decimal) -> tuple[Decimal, Decimal]:
         price = line.unit_amount

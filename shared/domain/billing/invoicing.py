@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.billing.concessions import after_concessions
+from shared.domain.billing.concessions import due_after_concessions, not_below_goodwill
+from shared.domain.billing.discounts import described, with_net_amounts
+from shared.domain.billing.moved_goodwill import given_back, given_by_treatment, is_goodwill, moved_goodwill
 from shared.domain.billing.taxes import added_tax, exact_gross, is_taxed, taxed
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO, RoundedAmount, add, round_half_up, total
@@ -37,8 +39,8 @@ class PeriodBill:
     """What a wallet pays of what is due."""
     waived: Mapping[str, Decimal] = field(default_factory=dict)
     """What is not to be billed of what is due."""
-    given: Mapping[str, Decimal] = field(default_factory=dict)
-    """What goodwill has given back of what was billed."""
+    given: Sequence[Line] = ()
+    """The lines by which goodwill has given back of what was billed."""
 
     def billed_amount(self, line: Line) -> Decimal:
         """What is paid for already, by documents of the line's treatment or by the wallet.
@@ -58,29 +60,32 @@ def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> lis
     invoice's, the line is an adjustment that names the period.
     """
     due = {key: _no_longer_due(billed.line, currency) for key, billed in bill.billed.items()}
-    still_due = {line.billing_key: line for line in bill.due}
     keys = {line.key for line in bill.due}
-    due |= still_due
-    if bill.waived or bill.given:
-        due = {
-            key: after_concessions(line, bill.waived, bill.given, currency)
-            if key in still_due or line.key not in keys
-            else line
-            for key, line in due.items()
-        }
-    differing = [line for _, line in sorted(due.items()) if line.amount != bill.billed_amount(line)]
+    given = given_by_treatment(bill.given)
+    due = {
+        key: line if line.key in keys or key not in given else not_below_goodwill(line, given[key], currency)
+        for key, line in due.items()
+    }
+    still_due = due_after_concessions(bill.due, bill.waived, given_back(bill.given, bill.period.start), currency)
+    due |= {line.billing_key: line for line in still_due}
+    in_order = sorted(due.values(), key=lambda line: line.order)
+    differing = [line for line in in_order if line.amount != bill.billed_amount(line)]
     is_older = bill.period.start < invoiced_period.start
     lines: list[Line] = []
     for line in distinguished(differing):
         billed_amount = bill.billed_amount(line)
         is_new = billed_amount == 0 and not is_older
         lines.append(line if is_new else _adjustment(line, billed_amount, bill.period, currency))
-    return lines
+    return sorted([*lines, *moved_goodwill(bill.due, bill.given)], key=lambda line: line.order)
 
 
 def _no_longer_due(billed: Line, currency: str) -> Line:
     """The line with nothing due. One that was itself an adjustment is described by its charge."""
-    description = billed.description if billed.adjusts is None else billed.charge or billed.description
+    description = billed.description
+    if billed.adjusts is not None:
+        description = billed.charge or billed.description
+        if billed.discount is not None:
+            description = described(billed.discount.name, description)
     nothing = {"description": description, "quantity": ZERO, "amount": round_half_up(ZERO, currency)}
     return billed.model_copy(update=nothing)
 
@@ -93,7 +98,7 @@ def _adjustment(due: Line, billed: Decimal, period: Period, currency: str) -> Li
     amount = round_half_up(add(due.amount, -billed), currency)
     before = round_half_up(billed, currency)
     changes = {
-        "type": "adjustment",
+        "type": "adjustment" if due.discount is None else "discount",
         "description": f"Adjustment of {due.description}: {due.amount} due, {before} billed before",
         "unit_amount": None,
         "steps": (Step(kind="adjustment", amount=amount),),
@@ -133,10 +138,11 @@ def compose(lines: Sequence[Line], currency: str) -> Composed:
     """Offset negative differences against positive ones; what finds nothing to offset becomes a correction.
 
     Negative lines are offset in their order, and one that is offset only in part stands in both documents. Lines with
-    tax stay together: all of them are an invoice where they come to 0 or more with their tax, else one correction.
+    tax or discounts stay together: all of them are an invoice where they come to 0 or more with their tax, else one
+    correction.
     """
-    if is_taxed(lines):
-        whole = taxed(lines, currency)
+    if is_taxed(lines) or any(line.discount is not None for line in lines):
+        whole = with_net_amounts(taxed(lines, currency))
         if exact_gross(lines) >= 0:
             return Composed(whole, ())
         return Composed((), tuple(_corrected(line) for line in whole))
@@ -157,7 +163,8 @@ def compose(lines: Sequence[Line], currency: str) -> Composed:
 
 
 def _corrected(line: Line) -> Line:
-    return line.model_copy(update={"type": "correction"}) if line.amount < 0 else line
+    is_correction = line.amount < 0 and not is_goodwill(line)
+    return line.model_copy(update={"type": "correction"}) if is_correction else line
 
 
 def _part(line: Line, amount: Decimal, line_type: str) -> Line:
@@ -181,11 +188,11 @@ def total_of(lines: Iterable[Line], currency: str) -> Decimal:
 def billed_lines(lines: Iterable[Line], period_start: datetime) -> dict[str, BilledLine]:
     """What these lines bill for the period with this start, by line key and treatment.
 
-    `lines` are in the order of their issue.
+    `lines` are in the order of their issue. Those that move goodwill bill nothing.
     """
     billed: dict[str, BilledLine] = {}
     for line in lines:
-        if line.period.start == period_start:
+        if line.period.start == period_start and not is_goodwill(line):
             before = billed.get(line.billing_key, BilledLine(line, ZERO))
             billed[line.billing_key] = replace(before, amount=add(before.amount, line.amount))
     return billed

@@ -57,6 +57,8 @@ class TaxTerms(Value):
     reason: str | None = None
     """What the invoice says of an exemption, or in place of the usual words of reverse charge."""
     tax_ids: tuple[TaxId, ...] = ()
+    tax_currency: str | None = None
+    """In which documents say their tax, beside their own currency."""
 
 
 class TaxSettings(Entity):

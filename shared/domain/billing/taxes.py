@@ -95,13 +95,14 @@ def _with_tax(line: Line, tax: Decimal | None) -> Line:
 def _tax_line(lines: Sequence[Line], currency: str) -> TaxLine:
     treatment = lines[0].treatment
     assert treatment is not None, "grouped by it"  # noqa: S101  narrows
+    amount, tax = total(line.amount for line in lines), total(line.tax_amount or ZERO for line in lines)
     return TaxLine(
         name=treatment.name,
         country=treatment.country,
         percent=treatment.percent,
         category=treatment.category,
         inclusive=treatment.inclusive,
-        taxable=round_half_up(total(line.net_amount or ZERO for line in lines), currency),
-        amount=round_half_up(total(line.tax_amount or ZERO for line in lines), currency),
+        taxable=round_half_up(EXACT.subtract(amount, tax) if treatment.inclusive else amount, currency),
+        amount=round_half_up(tax, currency),
         text=treatment.text,
     )

@@ -87,13 +87,22 @@ class Step(Value):
     """What the step adds to the line, truncated to 12 places; may be negative."""
 
 
+class LineDiscount(Value):
+    """The redemption of a coupon that takes something off a line."""
+
+    redemption_id: str
+    """The redemption's id."""
+    name: str
+    """The coupon's."""
+
+
 class Line(Value):
-    """What is due for one charge, as previews, calculations and invoices show it."""
+    """What is due for one charge, or taken off it, as previews, calculations and invoices show it."""
 
     key: str
-    """`{model}/{charge}/{agent or -}`: the same in every period."""
+    """`{model}/{charge}/{agent or -}`: the same in every period. A discount's has `#{redemption}` after it."""
     type: str
-    """The charge's type, or `adjustment` or `correction`."""
+    """The charge's type, or `discount`, `adjustment` or `correction`."""
     model_id: str | None = None
     """The billing model's id."""
     model_name: str | None = None
@@ -128,10 +137,16 @@ class Line(Value):
     """Whether the line is billed after its period or in advance."""
     settles: SettlingSide = "invoice"
     """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
+    discount: LineDiscount | None = None
+    """On a discount, what takes it off; null on all other lines."""
     treatment: Treatment | None = None
     """How it is taxed; null where no tax is set."""
+    discount_amount: RoundedAmount | None = None
+    """On a document: what the discounts beside it take off this line; null where none does."""
     net_amount: RoundedAmount | None = None
-    """On a document: `amount` without the tax that it contains; null without a treatment."""
+    """On a document: `amount` after its discounts, without the tax that this contains. Null without a treatment and
+    discounts, and on a discount whose line is beside it.
+    """
     tax_amount: RoundedAmount | None = None
     """On a document: its share of the tax; null without a treatment."""
 
@@ -139,6 +154,28 @@ class Line(Value):
     def billing_key(self) -> str:
         """What is compared: the key, and the treatment where it has one."""
         return self.key if self.treatment is None else f"{self.key}|{self.treatment.key}"
+
+    @property
+    def discounted_key(self) -> str:
+        """The key of the line that this one discounts; its own where it is no discount."""
+        return self.key if self.discount is None else self.key.removesuffix(f"#{self.discount.redemption_id}")
+
+    @property
+    def without_contained_tax(self) -> Decimal:
+        """`amount` without the tax that it contains on its document; its discounts stand beside it."""
+        is_inclusive = self.treatment is not None and self.treatment.inclusive
+        return EXACT.subtract(self.amount, self.tax_amount) if is_inclusive and self.tax_amount else self.amount
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """By which lines of one period stand on a document: discounts after the line that they discount."""
+        redemption = "" if self.discount is None else self.discount.redemption_id
+        return self.discounted_key, "" if self.treatment is None else self.treatment.key, redemption
+
+
+def discount_key(key: str, redemption_id: str) -> str:
+    """The key of what a redemption takes off the line with this key; `Line.discounted_key` is the way back."""
+    return f"{key}#{redemption_id}"
 
 
 def distinguished(lines: Sequence[Line]) -> list[Line]:

@@ -9,6 +9,7 @@ from shared.services.access.letters import Composer
 from shared.services.billing.accounts import Accounts
 from shared.services.billing.bills import Bills
 from shared.services.billing.cancelling import Cancelling
+from shared.services.billing.coupons import Coupons
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
 from shared.services.billing.dunning import OVERDUE_SETTLED, Dunning
@@ -20,8 +21,12 @@ from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.manual_invoices import ManualInvoices
 from shared.services.billing.operator_profiles import OperatorProfiles
+from shared.services.billing.redemptions import COUPON_CLAIMED, Redemptions
+from shared.services.billing.tax_currencies import TaxCurrencies
 from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import Periods
+from shared.services.pricing.plans import Plans
+from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.storage import Outbox, Owners, Store
 from shared.services.storage.outbox import Receiver
 from shared.services.tenancy.organizations import Organizations
@@ -37,6 +42,8 @@ class AccountServices:
         periods: Periods,
         outbox: Outbox,
         printer: Printer,
+        plans: Plans,
+        exchange_rates: ExchangeRateBook,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -47,17 +54,22 @@ class AccountServices:
         self.accounts = accounts = Accounts(store)
         self.taxes = Taxes(store, clock, periods)
         self.profiles = profiles = OperatorProfiles(store, clock, self.taxes, printer)
+        self.tax_currencies = TaxCurrencies(clock, self.taxes, exchange_rates, documents)
+        self.coupons = Coupons(store, clock, plans)
+        self.redemptions = Redemptions(store, clock, organizations, periods, self.coupons, outbox)
         self.dunning = dunning = Dunning(store, clock, organizations, outbox)
         self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
-        self.manual_invoices = ManualInvoices(store, clock, documents, accounts, profiles)
-        self.goodwill = Goodwill(store, clock, periods, documents, accounts, dunning, outbox, profiles)
+        self.manual_invoices = ManualInvoices(store, clock, documents, accounts, profiles, self.tax_currencies)
+        self.goodwill = Goodwill(
+            *(store, clock, periods, documents, accounts, dunning, outbox, profiles), self.tax_currencies
+        )
         self.cancelling = Cancelling(store, clock, periods, documents, accounts, dunning, outbox)
 
     def issuing(self, bills: Bills, draws: Draws) -> Issuing:
         """What finalizes invoices onto these accounts."""
         return Issuing(
             *(self._store, self._clock, bills, self.documents, draws, self.accounts, self.dunning, self._outbox),
-            self.profiles,
+            *(self.profiles, self.tax_currencies),
         )
 
     def runs(self, queue: Queue, issuing: Issuing, interims: Interims) -> tuple[InvoiceJobs, InvoiceRuns]:
@@ -69,7 +81,7 @@ class AccountServices:
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What their effects do."""
-        return {OVERDUE_SETTLED: self.dunning.lift}
+        return {OVERDUE_SETTLED: self.dunning.lift, COUPON_CLAIMED: self.redemptions.complete}
 
     def composers(self) -> Mapping[str, Composer]:
         """What makes their letters."""

@@ -6,7 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from shared.domain.billing.concessions import conceded
+from shared.domain.billing.discounts import Discount, discount_lines
 from shared.domain.billing.invoicing import BilledLine, Composed, PeriodBill, billed_lines, compose, differences
+from shared.domain.billing.moved_goodwill import is_goodwill
 from shared.domain.billing.prepaid import lowered, settles_from_wallet
 from shared.domain.kernel.money import total
 from shared.domain.periods.periods import Period
@@ -25,6 +27,11 @@ class GuardedPeriod:
 
     period: Period
     stored: Stored[PeriodItem] | None = None
+
+    @property
+    def is_discounted(self) -> bool:
+        """Whether coupons lie on it."""
+        return self.stored is not None and bool(self.stored.entity.redemptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class RatedPeriod:
     """Whether a wallet pays for its usage until its close."""
     drawn: Mapping[str, Decimal] | None = None
     """What the wallet paid until the close, by line key; None before it."""
+    discounts: Sequence[Discount] = ()
+    """What coupons take off its lines."""
 
     @property
     def period(self) -> Period:
@@ -73,6 +82,16 @@ class RatedPeriod:
             for rated in self.rated
             if rated.line.timing == "arrears" or rated.first_day <= now or self.period.end <= now
         ]
+
+    def discounted(self, due: Sequence[Line], now: datetime, currency: str) -> list[Line]:
+        """What coupons take off what is due by then; no line that a wallet pays has a coupon.
+
+        As long as the period goes on, they are shared by what is due in advance alone.
+        """
+        invoiced = [line for line in due if not (self.is_prepaid and settles_from_wallet(line))]
+        if now < self.period.end:
+            invoiced = [line for line in invoiced if line.timing == "advance"]
+        return discount_lines(invoiced, self.discounts, currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +248,17 @@ def _billed_period(
     due: Sequence[Line] = rated.due_by(when.now)
     if rated.is_prepaid and rated.drawn is None:
         due = [line for line in due if not settles_from_wallet(line)]
-    billed: Mapping[str, BilledLine] = billed_lines([*rated.billed, *issued], rated.period.start)
+    if rated.discounts:
+        due = [*due, *rated.discounted(due, when.now, currency)]
+    start, every = rated.period.start, [*rated.billed, *issued]
+    billed: Mapping[str, BilledLine] = billed_lines(every, start)
     if when.only_in_advance:
         due, billed = _in_advance(due, billed)
     if when.only_running:
         due, billed = _running(due, billed, when.now)
-    start, conceding = rated.period.start, rated.concessions
-    waived, given = conceded(conceding.waived, start), conceded(conceding.given, start)
+    moved = (line for line in every if is_goodwill(line))
+    given = [line for line in (*rated.concessions.given, *moved) if line.period.start == start]
+    waived = conceded(rated.concessions.waived, start)
     paid = None if rated.drawn is None else lowered(rated.drawn, rated.due)
     lines = differences(PeriodBill(rated.period, due, billed, paid or {}, waived, given), invoiced_period, currency)
     return BilledPeriod(
@@ -264,5 +287,6 @@ def _running(
 ) -> tuple[list[Line], dict[str, BilledLine]]:
     """What is due and was billed of the lines whose quarter or year goes on."""
     lines = [*due, *(billed_line.line for billed_line in billed.values())]
-    keys = {line.key for line in lines if line.covers is not None and line.covers.end > now}
-    return [line for line in due if line.key in keys], {key: billed[key] for key in billed.keys() & keys}
+    keys = {line.discounted_key for line in lines if line.covers is not None and line.covers.end > now}
+    running_billed = {key: each for key, each in billed.items() if each.line.discounted_key in keys}
+    return [line for line in due if line.discounted_key in keys], running_billed

@@ -27,6 +27,7 @@ from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
 from shared.services.billing.interim_moments import InterimMoments
+from shared.services.billing.redemptions import Redemptions
 from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import PeriodItem, Periods
 
@@ -53,6 +54,7 @@ class Bills:
         drawn: DrawnAmountsStore,
         taxes: Taxes,
         moments: InterimMoments,
+        redemptions: Redemptions,
     ) -> None:
         self._clock = clock
         self._periods = periods
@@ -61,6 +63,7 @@ class Bills:
         self._drawn = drawn
         self._taxes = taxes
         self._moments = moments
+        self._redemptions = redemptions
 
     async def to_issue(self, organization: Organization, invoiced_period: Period) -> Bill:
         """A bill whose periods are all stored, so that their ETags guard what it decides."""
@@ -114,9 +117,21 @@ class Bills:
         item = await self._periods.item(organization.id, open_period.start) if open_period.start in created else None
         guarded_periods.append(GuardedPeriod(open_period, item))
         facts = await self._facts.in_advance(organization, [guarded.period for guarded in guarded_periods], places)
-        in_advance = [rate_in_advance(each, RECURRENCES if each.period == open_period else CYCLES) for each in facts]
+        in_advance = [
+            await self._whole(organization, guarded, places)
+            if guarded.is_discounted and guarded.period.end <= now
+            else rate_in_advance(each, RECURRENCES if each.period == open_period else CYCLES)
+            for guarded, each in zip(guarded_periods, facts, strict=True)
+        ]
         rated = await self._with_billed(organization, guarded_periods, in_advance)
         return interim_bill_of(rated, open_period, now, organization.currency)
+
+    async def _whole(
+        self, organization: Organization, guarded: GuardedPeriod, places: Places | None
+    ) -> Sequence[RatedLine]:
+        """All lines of an ended period: they share its coupons, whatever of them is billed."""
+        (facts,) = await self._facts.of(organization, [guarded.period], places)
+        return rate_by_segment(facts)
 
     async def _bill_after_others(
         self,
@@ -173,10 +188,12 @@ class Bills:
         """The rated lines of each period with how they are taxed, and what documents have billed and conceded."""
         is_restated = any(guarded.stored is not None and guarded.stored.entity.tax for guarded in guarded_periods)
         treatments = await self._taxes.treatments(organization.id, is_restated=is_restated)
-        return [
+        discounts = await self._redemptions.discounts(organization, guarded_periods)
+        with_billed = [
             await self._rated(organization, guarded, _treated(of_period, guarded, treatments))
             for guarded, of_period in zip(guarded_periods, rated, strict=True)
         ]
+        return [replace(each, discounts=discounts.get(each.period.start, ())) for each in with_billed]
 
     async def _rated(
         self, organization: Organization, guarded: GuardedPeriod, rated: Sequence[RatedLine]

@@ -10,16 +10,18 @@ from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
 from shared.domain.billing.account import Movement
-from shared.domain.billing.concessions import conceded, goodwill_line, goodwill_line_with_tax
+from shared.domain.billing.concessions import goodwill_line, goodwill_line_with_tax
+from shared.domain.billing.discounts import net_amounts, place_of
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.e_invoice_fields import check_agreed
-from shared.domain.billing.invoicing import billed_lines
+from shared.domain.billing.moved_goodwill import given_back, is_goodwill
 from shared.domain.billing.payments import CancelledError, checked_amount
 from shared.domain.billing.taxes import taxed, with_tax
 from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up
 from shared.domain.kernel.shares import split
 from shared.domain.pricing.lines import Line
+from shared.domain.pricing.treatments import Treatment
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts
@@ -27,6 +29,7 @@ from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.dunning import Dunning
 from shared.services.billing.numbering import Numberings
 from shared.services.billing.operator_profiles import OperatorProfiles
+from shared.services.billing.tax_currencies import TaxCurrencies
 from shared.services.periods.periods import BillingDocument, PeriodItem, Periods
 from shared.services.storage import (
     Operation,
@@ -68,7 +71,7 @@ class GoodwillDraft:
 
 @dataclass(frozen=True, slots=True)
 class _LeftLine:
-    """A line of the invoice, with what is left of it: billed by all documents, less what was given before."""
+    """A line of the invoice, with what is left of it: billed by all documents after discounts, less what was given."""
 
     line: Line
     left: Decimal
@@ -87,6 +90,7 @@ class Goodwill:
         dunning: Dunning,
         outbox: Outbox,
         profiles: OperatorProfiles,
+        tax_currencies: TaxCurrencies,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -96,6 +100,7 @@ class Goodwill:
         self._dunning = dunning
         self._outbox = outbox
         self._profiles = profiles
+        self._tax_currencies = tax_currencies
         self._numberings = Numberings(store)
         self._notes = Records(store, INVOICES, CreditNote, prefix="cn")
 
@@ -125,6 +130,7 @@ class Goodwill:
         details = await self._profiles.details(organization, now)
         check_agreed(details, invoice.currency, lines, is_open=False)
         note = CreditNote.goodwill(note_id, invoice, number, lines, draft.text, now).changed(details=details)
+        note = await self._tax_currencies.on_note(organization, note, now)
         amount = -note.total
         on_invoice = amount if draft.settle == "open" else ZERO
         lowered = await self._accounts.lowered(organization.id, on_invoice, [invoice_id], now)
@@ -163,11 +169,15 @@ class Goodwill:
                 if document.type != "waiver":
                     of_document = await self._documents.lines(invoice.organization_id, document)
                     (given if document.type == "goodwill" else billed).extend(of_document)
-            amounts, before = billed_lines(billed, start), conceded(given, start)
+            before = given_back([*given, *filter(is_goodwill, billed)], start)
+            present = _present(billed, start)
             for line in lines:
-                if line.period.start == start and line.billing_key in amounts:
-                    remains = EXACT.subtract(amounts[line.billing_key].amount, before.get(line.key, ZERO))
-                    left[start, line.billing_key] = _LeftLine(line, max(remains, ZERO))
+                is_charge = line.discount is None and not is_goodwill(line)
+                if line.period.start == start and is_charge and line.key in present:
+                    treatment, amount = present[line.key]
+                    remains = EXACT.subtract(amount, before.get(line.key, ZERO))
+                    taxed_so = line.model_copy(update={"treatment": treatment})
+                    left[start, line.key] = _LeftLine(taxed_so, max(remains, ZERO))
         return items, list(left.values())
 
     async def _left_by_hand(self, invoice: Invoice, lines: Sequence[Line]) -> list[_LeftLine]:
@@ -179,12 +189,25 @@ class Goodwill:
         if len(notes) != invoice.credit_notes:
             raise StaleEtagError("a credit note was given a moment ago and cannot be read yet")
         given = [line for note in notes for line in await self._documents.lines(invoice.organization_id, note)]
-        before = conceded(given, invoice.start)
+        before = given_back(given, invoice.start)
         return [
             _LeftLine(line, EXACT.subtract(line.amount, before.get(line.key, ZERO)))
             for line in lines
             if line.amount > before.get(line.key, ZERO)
         ]
+
+
+def _present(billed: Sequence[Line], start: datetime) -> dict[str, tuple[Treatment | None, Decimal]]:
+    """How each line of a period is taxed at present, and what documents have billed of it after its discounts."""
+    billing = [line for line in billed if line.period.start == start and not is_goodwill(line)]
+    amounts = net_amounts(billing)
+    sums: dict[str, Decimal] = {}
+    for (_, key, _), amount in amounts.items():
+        sums[key] = EXACT.add(sums.get(key, ZERO), amount)
+    charges = [line for line in billing if line.discount is None]
+    present = {line.key: line for line in charges}
+    present |= {line.key: line for line in charges if amounts[place_of(line)] > 0}
+    return {key: (line.treatment, sums[key]) for key, line in present.items()}
 
 
 def _check(invoice: Invoice) -> None:

@@ -25,6 +25,7 @@ from shared.services.billing.dunning import Dunning
 from shared.services.billing.numbering import NUMBERING, first_numbering
 from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
+from shared.services.billing.tax_currencies import TaxCurrencies
 from shared.services.storage import (
     Operation,
     Outbox,
@@ -61,6 +62,7 @@ class Issuing:
         dunning: Dunning,
         outbox: Outbox,
         profiles: OperatorProfiles,
+        tax_currencies: TaxCurrencies,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,6 +73,7 @@ class Issuing:
         self._dunning = dunning
         self._outbox = outbox
         self._profiles = profiles
+        self._tax_currencies = tax_currencies
 
     async def draft(
         self, organization: Organization, period: Period, changed_at: datetime | None = None
@@ -155,6 +158,7 @@ class Issuing:
         details = await self._profiles.details(organization, now)
         check_agreed(details, organization.currency, lines, is_open=True)
         invoice = draft.issued(number, lines, now, organization.due_days).changed(details=details)
+        invoice = await self._tax_currencies.on_invoice(organization, invoice, now)
         await self._documents.note_owner(organization.id, invoice.id)
         await self._documents.write_lines(organization.id, invoice, lines)
         counted = replacing(before, numbering) if before is not None else creating(numbering)
@@ -215,6 +219,7 @@ class Issuing:
         corrected = bill.invoices_for(
             {line.period.start for header, lines in documents if header == issued.credit_note for line in lines}
         )
+        issued = await self._in_tax_currency(organization, issued, now)
         on_account = await self._accounts.issuing(read, issued.invoice, issued.credit_note, corrected, now)
         issued = Issued(on_account.invoice, on_account.credit_note)
         writes = [
@@ -227,6 +232,13 @@ class Issuing:
             writes.append(replacing(before, numbering) if before is not None else creating(numbering))
         await self._commit(organization.id, writes, bill, documents, on_account.settled)
         return issued
+
+    async def _in_tax_currency(self, organization: Organization, issued: Issued, now: datetime) -> Issued:
+        invoice, note = issued.invoice, issued.credit_note
+        return Issued(
+            None if invoice is None else await self._tax_currencies.on_invoice(organization, invoice, now),
+            None if note is None else await self._tax_currencies.on_note(organization, note, now),
+        )
 
     async def _commit(
         self,

@@ -14,14 +14,22 @@ from shared.services.billing.accounts import Accounts
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.numbering import Numberings
 from shared.services.billing.operator_profiles import OperatorProfiles
+from shared.services.billing.tax_currencies import TaxCurrencies
 from shared.services.storage import Store, Stored, look_twice, replacing, retry_lost_races
 
 
 class ManualInvoices:
-    def __init__(
-        self, store: Store, clock: Clock, documents: BillingDocuments, accounts: Accounts, profiles: OperatorProfiles
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        documents: BillingDocuments,
+        accounts: Accounts,
+        profiles: OperatorProfiles,
+        tax_currencies: TaxCurrencies,
     ) -> None:
         self._store = store
+        self._tax_currencies = tax_currencies
         self._clock = clock
         self._documents = documents
         self._accounts = accounts
@@ -89,6 +97,7 @@ class ManualInvoices:
         details = await self._profiles.details(organization, now)
         check_agreed(details, organization.currency, lines, is_open=draft.entity.total > 0)
         invoice = draft.entity.issued(number, lines, now, organization.due_days).changed(details=details)
+        invoice = await self._tax_currencies.on_invoice(organization, invoice, now)
         read = await self._accounts.read(organization.id, now)
         on_account = await self._accounts.issuing(read, invoice, None, (), now)
         invoice = on_account.invoice or invoice

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,7 @@ from shared.domain.periods.periods import (
     period_of,
     periods_to_create,
 )
+from shared.domain.periods.redeemed_spans import RedeemedSpan, redeemed_at
 from shared.domain.periods.settlements import POSTPAID, Settlement
 from shared.domain.pricing.treatments import Restatement
 from shared.domain.tenancy.organizations import Organization
@@ -28,7 +29,8 @@ from shared.services.storage import KeptRecords, Operation, Store, Stored, creat
 MAXIMUM_CACHED = 10_000
 MAXIMUM_KEPT = 1000
 """Versions of items that stay as they were read: invoicing an organization reads all of its own several times."""
-_INDEX = "periods"
+INDEX = "periods"
+"""The id of an organization's index."""
 _PERIODS_PER_BATCH = 90
 
 
@@ -95,6 +97,8 @@ class PeriodItem(Entity):
     """How it is taxed in place of what was in force; None where that was no mistake."""
     drawn: Drawn | None = None
     """None as long as a wallet still pays, or where none does."""
+    redemptions: tuple[str, ...] = ()
+    """The ids of the redeemed coupons that lie on it."""
 
     @property
     def is_drawn_from(self) -> bool:
@@ -105,6 +109,19 @@ class PeriodItem(Entity):
     def period(self) -> Period:
         return Period(start=self.start, end=self.end, timezone=self.timezone, month_start=self.month_start)
 
+    def redeemed(self, redemptions: tuple[str, ...], now: datetime) -> "PeriodItem":
+        """The period with these redemptions: to be billed again."""
+        return self.changed(redemptions=redemptions, **self.to_bill_again(now))
+
+    def to_bill_again(self, now: datetime) -> dict[str, Any]:
+        """The changes of a period of which something has moved."""
+        return {
+            "settled": False,
+            "open_until": None,
+            "changes_after_end": self.changes_after_end + 1,
+            "changed_after_end_at": now,
+        }
+
 
 class PeriodIndex(Entity):
     """All periods of an organization in their order. One item, so that no two can overlap."""
@@ -112,6 +129,8 @@ class PeriodIndex(Entity):
     kind: ClassVar[str] = "periods"
     audit: ClassVar[Audit] = FOLLOWS
     periods: tuple[Period, ...]
+    redemptions: tuple[RedeemedSpan, ...] = ()
+    """The redeemed coupons that lie on periods still to be created."""
 
 
 def period_id(start: datetime) -> str:
@@ -201,7 +220,7 @@ class Periods:
 
     async def created(self, organization_id: str) -> list[Period]:
         """All periods in their order."""
-        index = await self._indexes.find(organization_id, _INDEX)
+        index = await self._indexes.find(organization_id, INDEX)
         return [] if index is None else [*index.entity.periods]
 
     async def _create(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
@@ -209,16 +228,16 @@ class Periods:
 
         They may not cover all of [start, end) yet.
         """
-        index = await self._indexes.find(organization.id, _INDEX)
+        index = await self._indexes.find(organization.id, INDEX)
         created = [] if index is None else [*index.entity.periods]
         if _covers(created, start, end):
             return created
         new = _nearest(created, periods_to_create(created, organization.calendars, start, end))[:_PERIODS_PER_BATCH]
         together = sorted([*created, *new], key=lambda period: period.start)
-        changed = PeriodIndex(id=_INDEX, periods=tuple(together))
-        await self._indexes.write(
-            organization.id, index, changed, *(creating(_item_of(organization, period)) for period in new)
-        )
+        spans = () if index is None else index.entity.redemptions
+        changed = PeriodIndex(id=INDEX, periods=tuple(together), redemptions=spans)
+        items = (_item_of(organization, period, redeemed_at(spans, period, together)) for period in new)
+        await self._indexes.write(organization.id, index, changed, *map(creating, items))
         return together
 
     async def item(self, organization_id: str, start: datetime) -> Stored[PeriodItem]:
@@ -267,12 +286,7 @@ class Periods:
 
         async def attempt() -> None:
             current = await self.item(organization_id, start)
-            changed = current.entity.changed(
-                settled=False,
-                open_until=None,
-                changes_after_end=current.entity.changes_after_end + 1,
-                changed_after_end_at=now,
-            )
+            changed = current.entity.changed(**current.entity.to_bill_again(now))
             await self._items.write(organization_id, current, changed)
 
         await retry_lost_races(attempt, UnavailableError("The period is being changed by many at once"))
@@ -296,7 +310,7 @@ def _nearest(created: list[Period], new: list[Period]) -> list[Period]:
     return [*backwards, *forwards]
 
 
-def _item_of(organization: Organization, period: Period) -> PeriodItem:
+def _item_of(organization: Organization, period: Period, redemptions: tuple[str, ...]) -> PeriodItem:
     return PeriodItem(
         id=period_id(period.start),
         start=period.start,
@@ -305,4 +319,5 @@ def _item_of(organization: Organization, period: Period) -> PeriodItem:
         month_start=period.month_start,
         settlement=organization.settlements.at(period.start) or POSTPAID,
         payer_id=organization.payer_at(period.start),
+        redemptions=redemptions,
     )

@@ -116,6 +116,8 @@ READ_BY_ALL = {
     "GET /api/v1/plans/{plan_id}",
     "GET /api/v1/plans/{plan_id}/versions",
     "PUT /api/v1/tax-rates/{rate_id}",
+    "GET /api/v1/coupons/{coupon_id}",
+    "POST /api/v1/coupons/{coupon_id}/archive",
 }
 """What is the operator's, and no organization's: naming one changes nothing."""
 
@@ -208,6 +210,14 @@ async def credited(organization: Organization) -> str:
     body = {"amount": "4321.99", "reason": SECRET}
     note = await organization.operator.post(f"invoices/{invoice['id']}/credit-notes", body, headers=headers)
     return str(note["id"])
+
+
+async def redeemed_by(organization: Organization) -> Json:
+    """A coupon, and its redemption."""
+    body = {"code": uuid4().hex, "name": "Welcome", "percent": "1", "duration": "once"}
+    coupon = await organization.operator.post("coupons", body)
+    redeemed = await organization.key.post(f"organizations/{organization.id}/coupons", {"code": coupon["code"]})
+    return {"coupon_id": coupon["id"], "redemption_id": redeemed["id"]}
 
 
 async def held_credits(organization: Organization) -> tuple[Json, Json]:
@@ -349,6 +359,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "token": SECRET,
             "rate_id": (await xyra.operator.post("tax-rates", {"name": "VAT", "country": "DE", "percent": "19"}))["id"],
             "start": START[:10],
+            **await redeemed_by(organization),
             **await machine_of(organization),
             **await provider_of(organization),
             "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],

@@ -223,8 +223,8 @@ class Books:
     def bill(self) -> None:
         due = [line(key, cents) for key, cents in self.due.items()]
         billed = billed_lines([each for document in self.documents for each in document], START)
-        waived, given_back = conceded(self.waived, START), conceded(self.given, START)
-        made = differences(PeriodBill(PERIOD, due, billed, waived=waived, given=given_back), PERIOD, "USD")
+        waived = conceded(self.waived, START)
+        made = differences(PeriodBill(PERIOD, due, billed, waived=waived, given=self.given), PERIOD, "USD")
         for each in made:
             assert sum(step.amount for step in each.steps) == each.exact_amount == each.amount
         if made:

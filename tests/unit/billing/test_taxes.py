@@ -226,6 +226,56 @@ async def test_goodwill_by_amount_contains_its_tax() -> None:
     assert (await made.shown(invoice["id"]))["status"] == "paid"
 
 
+async def test_goodwill_follows_how_its_line_is_taxed() -> None:
+    """10.00 given at 19 %; then reverse charge: 1.90 of its tax are taken back with the 5.89 of the line."""
+    made = await scene()
+    await made.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
+    (invoice,) = await shown(made)
+    organization = await made.host.organizations.get(ORGANIZATION)
+    give = made.host.account.goodwill.give
+    await give(organization, named_id("cn", "1"), invoice["id"], GoodwillDraft("Sorry", Decimal("11.90")))
+    restatement = Restatement(status="reverse_charge", reason="It has a tax id", restated_at=made.clock.now())
+    await made.host.account.taxes.restate(organization, date(2022, 1, 1), restatement)
+    await made.invoiced(datetime(2022, 3, 10, tzinfo=UTC))
+    restated = (await shown(made))[-1]
+    january = [
+        (line["type"], line["amount"], line["tax_amount"]) for line in restated["lines"] if line["adjusts"] is not None
+    ]
+    assert sorted(january) == [
+        ("adjustment", "-31.00", "-5.89"),
+        ("adjustment", "31.00", "0.00"),
+        ("goodwill", "-10.00", "0.00"),
+        ("goodwill", "10.00", "1.90"),
+    ]
+    await made.invoiced(datetime(2022, 4, 10, tzinfo=UTC))
+    assert [line["type"] for line in (await shown(made))[-1]["lines"]] == ["flat_fee"]
+    late = await give(organization, named_id("cn", "2"), invoice["id"], GoodwillDraft("Sorry", Decimal("21.00")))
+    assert (late.total, [tax.category for tax in late.tax_lines]) == (Decimal("-21.00"), ["AE"])
+    with pytest.raises(ValidationError):
+        await give(organization, named_id("cn", "3"), invoice["id"], GoodwillDraft("Sorry", Decimal("0.01")))
+
+
+async def test_a_document_keeps_the_rate_of_its_tax_currency_for_its_corrections() -> None:
+    """5.89 at 4.00 are 23.56; the note of March, when the rate is 5.00, is at the invoice's."""
+    made = await scene(TaxTerms(default_rate=VAT, tax_currency="PLN"))
+    rates = made.host.exchange_rates
+    organization = await made.host.organizations.get(ORGANIZATION)
+    with pytest.raises(ValidationError):
+        await made.host.account.tax_currencies.check(organization, "EUR")
+    await rates.put("USD", "PLN", Decimal("4.00"), None, None)
+    await made.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
+    (invoice,) = await shown(made)
+    assert invoice["tax_currency"] == {"currency": "PLN", "rate": "4", "tax_total": "23.56"}
+    await rates.put("USD", "PLN", Decimal("5.00"), datetime(2022, 3, 1, tzinfo=UTC), None)
+    await made.invoiced(datetime(2022, 3, 10, tzinfo=UTC))
+    give = made.host.account.goodwill.give
+    note = await give(organization, named_id("cn", "1"), invoice["id"], GoodwillDraft("Sorry", Decimal("11.90")))
+    assert note.tax_currency is not None
+    assert (note.tax_currency.rate, note.tax_currency.tax_total) == (Decimal("4.00"), Decimal("-7.60"))
+    february = (await shown(made))[-1]
+    assert february["tax_currency"] == {"currency": "PLN", "rate": "5", "tax_total": "29.45"}
+
+
 async def test_terms_that_cannot_be_are_refused() -> None:
     made = await scene()
     organization = await made.host.organizations.get(ORGANIZATION)

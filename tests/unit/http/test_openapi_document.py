@@ -109,7 +109,7 @@ CHANGES = {
     r"/api/v1/invoices.*/(text|applied|to_balance|tax_lines.*)": "notes say what they cover, documents their taxes",
     r"/api/v1/invoices.*/(purchase_order|reference|notes|custom_fields)": "and what people write on them",
     r"/api/v1/invoices.*/(payer_id|issue_date|corrects)": "and who pays them, their date, and what notes correct",
-    r"/api/v1/.*/items/properties/(treatment|net_amount|tax_amount)": "lines say how they are taxed",
+    r"/api/v1/.*/items/properties/(treatment|discount|\w+_amount)": "lines say how they are taxed",
     r"/api/v1/.*/steps/items/properties/kind/enum": "and what was waived or given back of them",
     r"/api/v1/billing/(stripe/webhook|credit-packages.*|config)": "webhooks of Stripe and credit packages are new",
     r"/api/v1/billing/(customer|setup-intent|payment-methods.*)": "customers of Stripe are new",
@@ -120,6 +120,8 @@ CHANGES = {
     ),
     r"/api/v1/operator/profile.*|/pay/.*": "and of the operator, and are shown behind links",
     r"/api/v1/(invoices|credit-notes)/\{[a-z_]+\}/(pdf|receipt|e-invoice|link|send)": "they are printed and sent",
+    r"/api/v1/coupons.*|/api/v1/organizations/\{organization_id\}/coupons.*": "coupons are new",
+    r"/api/v1/invoices.*/(discounts|tax_currency)": "and documents say what they take off",
     r".*/settings/(properties|default)/(reminder_days|restricted_after_days)": "people are reminded of what is open",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -104,7 +104,9 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
         "adjusts": None,
         "timing": "arrears",
         "settles": "invoice",
+        "discount": None,
         "treatment": None,
+        "discount_amount": None,
         "net_amount": None,
         "tax_amount": None,
     }

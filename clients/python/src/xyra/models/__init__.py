@@ -140,6 +140,9 @@ from xyra.models.budgets import BudgetRequest as BudgetRequest
 from xyra.models.budgets import BudgetStatusAnswer as BudgetStatusAnswer
 from xyra.models.budgets import CountedWindow as CountedWindow
 from xyra.models.budgets import PendingEvents as PendingEvents
+from xyra.models.coupons import CouponAnswer as CouponAnswer
+from xyra.models.coupons import CouponDraft as CouponDraft
+from xyra.models.coupons import CouponList as CouponList
 from xyra.models.credits import ActionCostAnswer as ActionCostAnswer
 from xyra.models.credits import ActionCostRequest as ActionCostRequest
 from xyra.models.credits import ActionCostTable as ActionCostTable
@@ -319,6 +322,9 @@ from xyra.models.organizations import OrganizationSettingsInput as OrganizationS
 from xyra.models.organizations import OrganizationStatsAnswer as OrganizationStatsAnswer
 from xyra.models.organizations import PayerAnswer as PayerAnswer
 from xyra.models.organizations import PayerRequest as PayerRequest
+from xyra.models.organizations import RedemptionAnswer as RedemptionAnswer
+from xyra.models.organizations import RedemptionList as RedemptionList
+from xyra.models.organizations import RedemptionRequest as RedemptionRequest
 from xyra.models.organizations import SettingsAnswer as SettingsAnswer
 from xyra.models.organizations import SettingsPatch as SettingsPatch
 from xyra.models.organizations import SettingsRequest as SettingsRequest
@@ -393,6 +399,7 @@ from xyra.models.shared import CountAnswer as CountAnswer
 from xyra.models.shared import CreditNoteAnswer as CreditNoteAnswer
 from xyra.models.shared import CreditedAmount as CreditedAmount
 from xyra.models.shared import Discount as Discount
+from xyra.models.shared import DocumentDiscount as DocumentDiscount
 from xyra.models.shared import Dynamic as Dynamic
 from xyra.models.shared import EInvoiceSettings as EInvoiceSettings
 from xyra.models.shared import ElectronicAddress as ElectronicAddress
@@ -405,6 +412,7 @@ from xyra.models.shared import InvoiceAnswer as InvoiceAnswer
 from xyra.models.shared import LimitWarning as LimitWarning
 from xyra.models.shared import LimitsAnswer as LimitsAnswer
 from xyra.models.shared import Line as Line
+from xyra.models.shared import LineDiscount as LineDiscount
 from xyra.models.shared import Meter as Meter
 from xyra.models.shared import OrganizationAnswer as OrganizationAnswer
 from xyra.models.shared import OrganizationSettings as OrganizationSettings
@@ -428,6 +436,7 @@ from xyra.models.shared import SpanAnswer as SpanAnswer
 from xyra.models.shared import Step as Step
 from xyra.models.shared import SubtotalAnswer as SubtotalAnswer
 from xyra.models.shared import SuccessBonus as SuccessBonus
+from xyra.models.shared import TaxCurrency as TaxCurrency
 from xyra.models.shared import TaxIdAnswer as TaxIdAnswer
 from xyra.models.shared import TaxIdRequest as TaxIdRequest
 from xyra.models.shared import TaxLine as TaxLine

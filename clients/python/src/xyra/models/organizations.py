@@ -323,6 +323,43 @@ class PayerRequest(TypedDict):
     """The id, slug or external id of the organization whose credits are spent; null for its own."""
 
 
+class RedemptionAnswer(TypedDict):
+    id: str
+    """Its id."""
+    coupon: str
+    """The coupon's code."""
+    coupon_id: str
+    """The coupon's id."""
+    name: str
+    """What invoices say."""
+    percent: str | None
+    """What it takes off of each period, in percent; null where `amount` says it."""
+    amount: str | None
+    """What it takes off of each period at most, in the organization's currency; null where `percent` says it."""
+    charges: Sequence[str] | None
+    """The keys of the charges that it is for; null for all."""
+    plans: Sequence[str] | None
+    """The ids of the plans whose lines it is for; null for all lines."""
+    periods: Sequence[SpanAnswer]
+    """The billing periods that it counts for: all, or where it has no end those that have come up; the last 60."""
+    ends: str | None
+    """The end of the last one; null where it has no end."""
+    redeemed_at: str
+    """When it was redeemed."""
+    ended_at: str | None
+    """When it was ended, with the period that was open then."""
+
+
+class RedemptionList(TypedDict):
+    data: Sequence[RedemptionAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+RedemptionRequest = TypedDict("RedemptionRequest", {"code": "str", "from": "NotRequired[str | None]"})
+
+
 class SettingsAnswer(TypedDict):
     """The operator's settings of an organization, and its own."""
 
@@ -431,6 +468,7 @@ TaxTermsEntry = TypedDict(
         "status": "Literal['taxable', 'reverse_charge', 'exempt']",
         "reason": "str | None",
         "tax_ids": "Sequence[TaxIdAnswer]",
+        "tax_currency": "str | None",
     },
 )
 
@@ -443,6 +481,7 @@ TaxTermsRequest = TypedDict(
         "status": "NotRequired[Literal['taxable', 'reverse_charge', 'exempt']]",
         "reason": "NotRequired[str | None]",
         "tax_ids": "NotRequired[Sequence[TaxIdRequest]]",
+        "tax_currency": "NotRequired[str | None]",
         "from": "NotRequired[str | None]",
     },
 )

@@ -267,6 +267,8 @@ class CreditNoteAnswer(TypedDict):
     """The first 500."""
     tax_lines: Sequence[TaxLine]
     """The taxes of the lines, by treatment."""
+    tax_currency: TaxCurrency | None
+    """Its taxes in the currency of a tax office, at the rate of the invoice; null without one, and in a draft."""
     total: str
     """The sum of the lines, with the tax that is added to them."""
     issued_at: str | None
@@ -297,6 +299,17 @@ class Discount(TypedDict):
     """In percent of what is due; at most 100."""
     amount: NotRequired[str | None]
     """For a whole period; never more than what is due."""
+
+
+class DocumentDiscount(TypedDict):
+    """What one redemption takes off a document."""
+
+    redemption_id: str
+    """The redemption's id."""
+    name: str
+    """The coupon's."""
+    amount: str
+    """Positive for what is taken off; negative where a document takes a discount back."""
 
 
 class Dynamic(TypedDict):
@@ -416,13 +429,17 @@ class InvoiceAnswer(TypedDict):
     finalized_at: str | None
     """Null for a draft."""
     subtotal: str
-    """The sum of the lines' amounts; they contain their tax where it is inclusive."""
+    """The sum of the lines' amounts before discounts; they contain their tax where it is inclusive."""
+    discounts: Sequence[DocumentDiscount]
+    """What coupons take off, by their redemption."""
     discount_total: str
-    """What discounts take off."""
+    """The sum of `discounts`."""
     tax_total: str
     """All taxes, those that the amounts contain, too."""
     tax_lines: Sequence[TaxLine]
     """The parts of `tax_total`, by treatment."""
+    tax_currency: TaxCurrency | None
+    """`tax_total` in the currency of a tax office, at the rate of the issue; null without one, and in a draft."""
     credits_applied: str
     """What was paid from the balance of the account; 0 for a draft."""
     total: str
@@ -483,12 +500,12 @@ class LimitsAnswer(TypedDict):
 
 
 class Line(TypedDict):
-    """What is due for one charge, as previews, calculations and invoices show it."""
+    """What is due for one charge, or taken off it, as previews, calculations and invoices show it."""
 
     key: str
-    """`{model}/{charge}/{agent or -}`: the same in every period."""
+    """`{model}/{charge}/{agent or -}`: the same in every period. A discount's has `#{redemption}` after it."""
     type: str
-    """The charge's type, or `adjustment` or `correction`."""
+    """The charge's type, or `discount`, `adjustment` or `correction`."""
     model_id: NotRequired[str | None]
     """The billing model's id."""
     model_name: NotRequired[str | None]
@@ -523,12 +540,26 @@ class Line(TypedDict):
     """Whether the line is billed after its period or in advance."""
     settles: NotRequired[Literal["invoice", "wallet"]]
     """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
+    discount: NotRequired[LineDiscount | None]
+    """On a discount, what takes it off; null on all other lines."""
     treatment: NotRequired[Treatment | None]
     """How it is taxed; null where no tax is set."""
+    discount_amount: NotRequired[str | None]
+    """On a document: what the discounts beside it take off this line; null where none does."""
     net_amount: NotRequired[str | None]
-    """On a document: `amount` without the tax that it contains; null without a treatment."""
+    """On a document: `amount` after its discounts, without the tax that this contains. Null without a treatment and
+    discounts, and on a discount whose line is beside it."""
     tax_amount: NotRequired[str | None]
     """On a document: its share of the tax; null without a treatment."""
+
+
+class LineDiscount(TypedDict):
+    """The redemption of a coupon that takes something off a line."""
+
+    redemption_id: str
+    """The redemption's id."""
+    name: str
+    """The coupon's."""
 
 
 class Meter(TypedDict):
@@ -939,6 +970,17 @@ class SuccessBonus(TypedDict):
     """The sum of the line's values from which on the bonus is due."""
     percent: str
     """In percent of all values, not only of those beyond the threshold."""
+
+
+class TaxCurrency(TypedDict):
+    """A document's tax in another currency, at a rate that it keeps."""
+
+    currency: str
+    """ISO 4217."""
+    rate: str
+    """What one unit of the document's currency is in it, by the operator's exchange rate at the invoice's issue."""
+    tax_total: str
+    """All taxes of the document at that rate, rounded half up."""
 
 
 class TaxIdAnswer(TypedDict):

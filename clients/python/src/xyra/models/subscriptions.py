@@ -120,6 +120,8 @@ class SubscriptionRequest(TypedDict):
     day."""
     purchase_order: NotRequired[str | None]
     """The number of the customer's order: the organization's invoices name it from then on."""
+    coupons: NotRequired[Sequence[str]]
+    """Codes to redeem with it, from the billing period on in which it begins."""
 
 
 class TermsAnswer(TypedDict):

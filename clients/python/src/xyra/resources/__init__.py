@@ -12,6 +12,7 @@ from xyra.resources.auth import AsyncAuth, Auth
 from xyra.resources.billing import AsyncBilling, Billing
 from xyra.resources.billing_models import AsyncBillingModels, BillingModels
 from xyra.resources.budgets import AsyncBudgets, Budgets
+from xyra.resources.coupons import AsyncCoupons, Coupons
 from xyra.resources.credit_notes import AsyncCreditNotes, CreditNotes
 from xyra.resources.departments import AsyncDepartments, Departments
 from xyra.resources.entitlements import AsyncEntitlements, Entitlements
@@ -74,6 +75,10 @@ class Resources:
     @cached_property
     def budgets(self) -> Budgets:
         return Budgets(self.connection)
+
+    @cached_property
+    def coupons(self) -> Coupons:
+        return Coupons(self.connection)
 
     @cached_property
     def credit_notes(self) -> CreditNotes:
@@ -216,6 +221,10 @@ class AsyncResources:
     @cached_property
     def budgets(self) -> AsyncBudgets:
         return AsyncBudgets(self.connection)
+
+    @cached_property
+    def coupons(self) -> AsyncCoupons:
+        return AsyncCoupons(self.connection)
 
     @cached_property
     def credit_notes(self) -> AsyncCreditNotes:

@@ -15,6 +15,32 @@ class Organizations:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def redeem_coupon(
+        self, organization_id: str, body: models.RedemptionRequest, *, idempotency_key: str | None = None
+    ) -> models.RedemptionAnswer:
+        """Redeem a coupon by its code, from the present billing period on."""
+        answer: models.RedemptionAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/coupons",
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list_redemptions(self, organization_id: str, *, limit: int | None = None) -> Listing[models.RedemptionAnswer]:
+        """What an organization has redeemed, newest first."""
+        return Listing(
+            self._connection, "GET", f"/api/v1/organizations/{segment(organization_id)}/coupons", query={"limit": limit}
+        )
+
+    def end_redemption(self, organization_id: str, redemption_id: str, *, if_match: str | None = None) -> None:
+        """End a redeemed coupon with the present billing period."""
+        self._connection.call(
+            "DELETE",
+            f"/api/v1/organizations/{segment(organization_id)}/coupons/{segment(redemption_id)}",
+            if_match=if_match,
+        )
+
     def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
         """What an organization's agents cost and earn in the open period."""
         answer: models.OrganizationStatsAnswer = self._connection.call(
@@ -154,6 +180,34 @@ class Organizations:
 class AsyncOrganizations:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def redeem_coupon(
+        self, organization_id: str, body: models.RedemptionRequest, *, idempotency_key: str | None = None
+    ) -> models.RedemptionAnswer:
+        """Redeem a coupon by its code, from the present billing period on."""
+        answer: models.RedemptionAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/coupons",
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list_redemptions(
+        self, organization_id: str, *, limit: int | None = None
+    ) -> AsyncListing[models.RedemptionAnswer]:
+        """What an organization has redeemed, newest first."""
+        return AsyncListing(
+            self._connection, "GET", f"/api/v1/organizations/{segment(organization_id)}/coupons", query={"limit": limit}
+        )
+
+    async def end_redemption(self, organization_id: str, redemption_id: str, *, if_match: str | None = None) -> None:
+        """End a redeemed coupon with the present billing period."""
+        await self._connection.call(
+            "DELETE",
+            f"/api/v1/organizations/{segment(organization_id)}/coupons/{segment(redemption_id)}",
+            if_match=if_match,
+        )
 
     async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
         """What an organization's agents cost and earn in the open period."""
