@@ -74,7 +74,7 @@ class Case:
             credit_value=None if self.credit_value is None else Decimal(self.credit_value),
         )
         await host.organizations.create(self.organization_id, draft)
-        charges = [{"key": f"commands {number}", **COMMAND} for number in range(self.charges)]
+        charges = [{"key": f"commands-{number}", **COMMAND} for number in range(self.charges)]
         model_id = named_id("bm", self.name)
         model = {"name": "Model", "currency": "USD", "effective_from": START - timedelta(days=1), "charges": charges}
         await host.billing_models.create(model_id, self.organization_id, BillingModelDraft.model_validate(model))
