@@ -215,6 +215,7 @@ def _joined(pdfs: Iterator[bytes], labels: Callable[[int], bytes]) -> bytes:
         joined.append(io.BytesIO(pdf), import_outline=False)
     for page, label in zip(joined.pages, PdfReader(io.BytesIO(labels(len(joined.pages)))).pages, strict=True):
         page.merge_page(label)
+        page.compress_content_streams()  # which merging has unpacked
     written = io.BytesIO()
     joined.write(written)
     return written.getvalue()
