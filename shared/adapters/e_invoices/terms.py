@@ -50,6 +50,9 @@ def terms(e_invoice: EInvoice) -> dict[str, Any]:
         "BT-113": as_written(e_invoice.prepaid),
         "BT-115": as_written(e_invoice.due),
     }
+    if e_invoice.tax_elsewhere is not None:
+        currency, tax = e_invoice.tax_elsewhere
+        found |= {"BT-6": currency, "BT-111": as_written(tax)}
     if bank is not None and not is_note:
         found |= {
             "BT-81": SEPA_CREDIT_TRANSFER if e_invoice.currency == "EUR" else CREDIT_TRANSFER,
@@ -75,6 +78,8 @@ def _line(line: EInvoiceLine, number: int) -> dict[str, Any]:
             "BT-151": line.category,
             "BT-152": _percent(line.percent),
             "BT-153": _text(line.name),
+            "BG-27": [{"amount": as_written(amount), "reason": _text(name)} for name, amount in line.allowances]
+            or None,
         }
     )
 

@@ -5,7 +5,7 @@ import io
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -65,43 +65,18 @@ def _printed(document: PrintedDocument, written: Written) -> bytes:
     parts = list(_parts(document.groups))
     if len(parts) == 1:
         return _compiled(document, _Part(parts[0], is_first=True, is_last=True), written)
-    pages = [_page_count(pdf) for pdf in _each_part(document, parts, [0] * len(parts), written)]
-    return _joined(_each_part(document, parts, pages, written))
+    last = len(parts) - 1
+    shown = (_Part(groups, is_first=place == 0, is_last=place == last) for place, groups in enumerate(parts))
+    return _joined((_compiled(document, part, written) for part in shown), lambda pages: _labels(document, pages))
 
 
+@dataclass(frozen=True, slots=True)
 class _Part:
     """Some of the lines, and where in the document they stand."""
 
-    def __init__(
-        self,
-        groups: Sequence[PrintedGroup],
-        *,
-        is_first: bool,
-        is_last: bool,
-        pages_before: int = 0,
-        pages: int | None = None,
-    ) -> None:
-        """`pages` is that of the whole document; None where the part is all of it."""
-        self.groups = groups
-        self.fields = {"is_first": is_first, "is_last": is_last, "pages_before": pages_before, "pages": pages}
-
-
-def _each_part(
-    document: PrintedDocument, parts: Sequence[Sequence[PrintedGroup]], pages: Sequence[int], written: Written
-) -> Iterator[bytes]:
-    """The parts as PDFs, one after the other. `pages` are how many each of them has."""
-    for place, groups in enumerate(parts):
-        yield _compiled(
-            document,
-            _Part(
-                groups,
-                is_first=place == 0,
-                is_last=place == len(parts) - 1,
-                pages_before=sum(pages[:place]),
-                pages=sum(pages),
-            ),
-            written,
-        )
+    groups: Sequence[PrintedGroup]
+    is_first: bool
+    is_last: bool
 
 
 def _parts(groups: Sequence[PrintedGroup]) -> Iterator[list[PrintedGroup]]:
@@ -128,7 +103,8 @@ def _compiled(document: PrintedDocument, part: _Part, written: Written) -> bytes
     if document.logo is not None:
         logo = _logo(document.logo.media_type, base64.b64decode(document.logo.data))
     groups = [_group(group) for group in part.groups]
-    fields = {**part.fields, "groups": groups, "logo": logo, "fonts": families()}
+    places = {"is_first": part.is_first, "is_last": part.is_last}
+    fields = {**places, "groups": groups, "logo": logo, "fonts": families()}
     inputs = {"document": {**shown, "logo": None if logo is None else ""}, "part": fields}
     texts = {name: _json(value, written) for name, value in inputs.items()}
     pdf = _compile(source("documents/document.typ"), texts, document.issued_at)
@@ -220,19 +196,26 @@ def _is_printable_logo(media_type: str, content: bytes) -> bool:
     return True
 
 
-def _page_count(pdf: bytes) -> int:
-    from pypdf import PdfReader  # noqa: PLC0415  of use only for long documents
+def _labels(document: PrintedDocument, pages: int) -> bytes:
+    """So many pages with nothing but their numbers."""
+    inputs = {
+        "document": {"page_label": document.page_label, "language": document.language},
+        "part": {"pages": pages, "fonts": families()},
+    }
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in inputs.items()}
+    return _compile(source("documents/page_labels.typ"), texts, document.issued_at)
 
-    return len(PdfReader(io.BytesIO(pdf)).pages)
 
-
-def _joined(pdfs: Iterator[bytes]) -> bytes:
-    """One file of all of them. What makes it PDF/A (metadata, output intent) is that of the first one."""
-    from pypdf import PdfWriter  # noqa: PLC0415  as above
+def _joined(pdfs: Iterator[bytes], labels: Callable[[int], bytes]) -> bytes:
+    """One file of all of them, its pages numbered. What makes it PDF/A (output intent, metadata) is the first one's."""
+    from pypdf import PdfReader, PdfWriter  # noqa: PLC0415  of use only for long documents
 
     joined = PdfWriter(clone_from=io.BytesIO(next(pdfs)))
     for pdf in pdfs:
         joined.append(io.BytesIO(pdf), import_outline=False)
+    for page, label in zip(joined.pages, PdfReader(io.BytesIO(labels(len(joined.pages)))).pages, strict=True):
+        page.merge_page(label)
+        page.compress_content_streams()  # which merging has unpacked
     written = io.BytesIO()
     joined.write(written)
     return written.getvalue()

@@ -5,13 +5,14 @@ tax set is category O, without VAT ids.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from shared.domain.billing.document_details import Buyer, DocumentDetails, Seller
 from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.billing.tax_currency import TaxCurrency
 from shared.domain.billing.tax_settings import TaxId
 from shared.domain.billing.taxes import TaxLine
 from shared.domain.kernel.money import EXACT, ZERO, plain, round_half_up, total
@@ -30,7 +31,7 @@ _REASONS = {NOT_SUBJECT: ("Not subject to VAT", "VATEX-EU-O"), "AE": ("Reverse c
 
 @dataclass(frozen=True, slots=True)
 class EInvoiceLine:
-    """BG-25. `quantity` times `price` is `amount`, rounded."""
+    """BG-25. `quantity` times `price`, rounded, less the allowances is `amount`."""
 
     name: str
     note: str | None
@@ -41,6 +42,8 @@ class EInvoiceLine:
     percent: Decimal | None
     first_day: date
     last_day: date
+    allowances: tuple[tuple[str, Decimal], ...] = ()
+    """BG-27: what coupons take off it, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class EInvoice:
     """BT-113: from the balance of the account."""
     due: Decimal
     """BT-115."""
+    tax_elsewhere: tuple[str, Decimal] | None = None
+    """BT-6 and BT-111: the currency of a tax office, and the tax in it."""
     purchase_order: str | None = None
     notes: str | None = None
     corrects: tuple[str, date] | None = None
@@ -108,13 +113,14 @@ def of_invoice(invoice: Invoice, lines: Sequence[Line], details: DocumentDetails
         last_day=common.day(invoice.end - _INSTANT),
         seller=_known(details),
         buyer=details.buyer,
-        lines=tuple(common.line(line) for line in lines),
+        lines=common.lines(lines),
         taxes=taxes,
         net=common.net(lines),
         tax=common.rounded(total(tax.amount for tax in taxes)),
         gross=invoice.total,
         prepaid=invoice.applied_when_issued,
         due=common.rounded(due),
+        tax_elsewhere=common.elsewhere(invoice.tax_currency),
         purchase_order=invoice.purchase_order,
         notes=invoice.notes,
     )
@@ -137,13 +143,14 @@ def of_credit_note(
         last_day=common.day(note.end - _INSTANT),
         seller=_known(details),
         buyer=details.buyer,
-        lines=tuple(common.line(line) for line in lines),
+        lines=common.lines(lines),
         taxes=taxes,
         net=common.net(lines),
         tax=common.rounded(total(tax.amount for tax in taxes)),
         gross=-note.total,
         prepaid=common.rounded(ZERO),
         due=-note.total,
+        tax_elsewhere=common.elsewhere(note.tax_currency),
         notes=note.text,
         corrects=None
         if corrected is None or corrected.number is None or issued_at is None
@@ -176,6 +183,29 @@ class _Common:
 
     def net(self, lines: Sequence[Line]) -> Decimal:
         return self.rounded(total(self._net_of(line) for line in lines))
+
+    def elsewhere(self, stated: TaxCurrency | None) -> tuple[str, Decimal] | None:
+        return None if stated is None else (stated.currency, self.sign * stated.tax_total)
+
+    def lines(self, lines: Sequence[Line]) -> tuple[EInvoiceLine, ...]:
+        """With discounts as allowances of the lines that they are for, where these are there and cover them."""
+        places: dict[tuple[object, ...], int] = {}
+        made: list[EInvoiceLine] = []
+        for line in lines:
+            key = (
+                line.discounted_key,
+                None if line.treatment is None else line.treatment.key,
+                line.period,
+                line.adjusts,
+            )
+            place, taken_off = places.get(key), -self._net_of(line)
+            if line.discount is not None and place is not None and 0 <= taken_off <= made[place].amount:
+                made[place] = _less(made[place], line.discount.name, taken_off)
+                continue
+            if line.discount is None:
+                places[key] = len(made)
+            made.append(self.line(line))
+        return tuple(made)
 
     def line(self, line: Line) -> EInvoiceLine:
         """Quantity and price where they come to the amount, else one of it at that price, with the quantity as note."""
@@ -235,6 +265,13 @@ class _Common:
             if self.rounded(EXACT.multiply(quantity, price)) == amount:
                 return quantity, price
         return (_ONE, amount) if amount >= 0 else (-_ONE, -amount)
+
+
+def _less(line: EInvoiceLine, name: str, amount: Decimal) -> EInvoiceLine:
+    """The line after an allowance; one of nothing is none."""
+    if not amount:
+        return line
+    return replace(line, amount=EXACT.subtract(line.amount, amount), allowances=(*line.allowances, (name, amount)))
 
 
 def _known(details: DocumentDetails) -> Seller:

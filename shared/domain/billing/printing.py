@@ -58,7 +58,7 @@ class DocumentPrinter:
             (writer.word("reference"), invoice.reference),
             *invoice.custom_fields.items(),
         ]
-        totals = self._totals(invoice.total, invoice.tax_lines, invoice.currency)
+        totals = self._totals(invoice.total, invoice.tax_lines, invoice.currency) + self._elsewhere(invoice)
         if applied:
             totals.append(PrintedTotal(writer.word("from_balance"), writer.amount(-applied)))
             totals.append(PrintedTotal(writer.word("to_pay"), writer.money(to_pay, invoice.currency), is_strong=True))
@@ -93,7 +93,7 @@ class DocumentPrinter:
             facts,
             self._heads(note.currency, lines),
             printer.groups(lines),
-            self._totals(note.total, note.tax_lines, note.currency),
+            self._totals(note.total, note.tax_lines, note.currency) + self._elsewhere(note),
             [*_tax_texts(note.tax_lines, writer), reason],
             (),
         )
@@ -171,6 +171,14 @@ class DocumentPrinter:
         rows += [self._tax("on", tax) for tax in tax_lines if not tax.inclusive]
         rows.append(PrintedTotal(writer.word("total"), writer.money(whole, currency), is_strong=True))
         return rows + [self._tax("contained", tax) for tax in tax_lines if tax.inclusive]
+
+    def _elsewhere(self, document: Invoice | CreditNote) -> list[PrintedTotal]:
+        """The tax in the currency of a tax office, where it is another one."""
+        stated, writer = document.tax_currency, self._writer
+        if stated is None:
+            return []
+        label = writer.word("tax_in", currency=stated.currency, rate=writer.number(stated.rate))
+        return [PrintedTotal(label, writer.money(stated.tax_total, stated.currency))]
 
     def _tax(self, word: str, tax: TaxLine) -> PrintedTotal:
         writer = self._writer

@@ -18,8 +18,10 @@ from shared.adapters.typst.printer import print_document
 from shared.domain.billing.e_invoice_fields import check_agreed, check_fields
 from shared.domain.billing.e_invoices import EInvoice, of_credit_note, of_invoice
 from shared.domain.billing.operator_profile import Contact
+from shared.domain.billing.printing import DocumentPrinter
+from shared.domain.billing.tax_currency import TaxCurrency
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.pricing.lines import Line
+from shared.domain.pricing.lines import Line, LineDiscount
 from shared.domain.tenancy.billing_details import PostalAddress
 from tests.doubles.worlds.e_invoice_rules import Syntax, broken_rules, broken_rules_of, further_rules
 from tests.doubles.worlds.issued_documents import (
@@ -113,6 +115,42 @@ def test_samples_keep_the_rules_and_have_the_totals_of_the_invoice(name: str, sy
         "BT-113": "0.00",
         "BT-115": str(issued.amount_due),
     }
+
+
+@pytest.mark.parametrize("syntax", ["cii", "ubl"])
+def test_a_coupon_is_an_allowance_of_its_line(syntax: Syntax) -> None:
+    full = line(1, "3", "12.50")
+    off = full.model_copy(
+        update={
+            "key": f"{full.key}#red_1",
+            "type": "discount",
+            "discount": LineDiscount(redemption_id="red_1", name="Ten off <b>"),
+            "amount": Decimal("-10.00"),
+            "quantity": Decimal(1),
+            "unit_amount": None,
+        }
+    )
+    e_invoice = made([full, line(2, "1", "5.00"), off])
+    first, second = e_invoice.lines
+    assert (first.quantity * first.price, first.allowances) == (Decimal("37.50"), (("Ten off <b>", Decimal("10.00")),))
+    assert (first.amount, second.amount, e_invoice.net) == (Decimal("27.50"), Decimal("5.00"), Decimal("32.50"))
+    assert broken_rules(written(e_invoice, syntax), syntax) == []
+    alone = made([line(2, "1", "15.00"), off])
+    assert [each.amount for each in alone.lines] == [Decimal("15.00"), Decimal("-10.00")]
+    assert broken_rules(written(alone, syntax), syntax) == []
+
+
+@pytest.mark.parametrize("syntax", ["cii", "ubl"])
+def test_the_tax_of_another_tax_office_is_said_in_its_currency(syntax: Syntax) -> None:
+    issued, with_tax = invoice([line(1, "3", "12.50")])
+    stated = TaxCurrency.at("SEK", Decimal("11.5"), issued.tax_lines)
+    abroad = issued.changed(tax_currency=stated)
+    xml = written(of_invoice(abroad, with_tax, details()), syntax)
+    assert broken_rules(xml, syntax) == []
+    # By hand: 7.13 x 11.5 = 81.995.
+    assert b'currencyID="SEK">82.00<' in xml
+    printed_totals = DocumentPrinter(details(), "UTC", None).invoice(abroad, with_tax).totals
+    assert (printed_totals[-1].label, printed_totals[-1].amount) == ("Tax in SEK at 11.5", "82.00\u00a0SEK")
 
 
 @pytest.mark.parametrize("syntax", ["cii", "ubl"])

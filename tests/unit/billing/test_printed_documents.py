@@ -173,9 +173,10 @@ def test_what_no_font_has_is_replaced_and_what_steers_is_left_out() -> None:
 
 
 def test_long_words_break_before_they_reach_the_next_column() -> None:
-    text = text_of(print_document(printed([line(1, "2", "10.00", description="x" * 300)])))
-    assert max(len(word) for word in text.split() if set(word) == {"x"}) <= 80
-    assert text.count("x") == 300
+    text = text_of(print_document(printed([line(1, "2", "10.00", description="Ж" * 300)])))
+    assert max(len(word) for word in text.split() if set(word) == {"Ж"}) <= 60
+    assert text.count("Ж") == 300
+    assert "\u200b" not in text
 
 
 def test_long_documents_are_printed_in_parts_with_one_count_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
