@@ -26,8 +26,7 @@ async def main() -> int:
         console.print(tables.of_metering(metered, accepted))
         by_kind, by_route = await kinds.by_kind(data_dir / "kinds"), await kinds.by_route(data_dir / "routes")
         console.print(*kinds.tables_of(by_kind, by_route))
-        console.print(f"Lines rated/s, model of 20 metered charges, 50 agents: {invoices.lines_per_second():,.0f}")
-        console.print(invoices.table_of(await invoices.costs(data_dir / "invoices")))
+        await invoices.main(console, data_dir)
         console.print(agent_summaries.table_of(await agent_summaries.costs(data_dir / "summaries")))
         console.print(distinct_values.table_of(await distinct_values.costs(data_dir / "distinct")))
         if not is_installed():

@@ -1,8 +1,11 @@
-"""What an invoice costs: by events, by distinct values, by agents; and how fast lines are rated.
+"""`python -m bench.invoices`: what an invoice costs, by events, by distinct values, by agents; and how fast lines are
+rated and invoices are issued.
 
 On the embedded store, through the services that issue real invoices. Each row is a fresh organization in one file.
 """
 
+import asyncio
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from bench.clock import StandingClock
@@ -38,6 +42,7 @@ MONTH = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1
 BATCH = 2_000
 SECONDS = 3.0
 REPEATS = 3
+ISSUED = 100
 
 TIERS = [
     {"up_to": "1000", "unit_amount": "0.01", "flat_amount": "1"},
@@ -178,6 +183,22 @@ async def costs(folder: Path) -> list[Cost]:
     return found
 
 
+async def issued_per_second(folder: Path) -> float:
+    """Invoices of ten lines, drafted and finalized one after the other, each of an organization of its own."""
+    place = Place(folder)
+    organizations = []
+    for _ in range(ISSUED):
+        organization, agents, version = await place.organization([summed()], agents=10)
+        await place.record(organization, agents, version, 10, distinct=1)
+        organizations.append(organization)
+    issuing, start = place.application.issuing, time.perf_counter()
+    for organization in organizations:
+        draft = await issuing.draft(organization, MONTH)
+        assert draft is not None, "there is usage"  # noqa: S101  narrows
+        await issuing.finalize(organization, draft.id)
+    return ISSUED / (time.perf_counter() - start)
+
+
 def lines_per_second(charges: int = 20, agents: int = 50) -> float:
     """Pure rating: a month of agents with a model of so many metered charges."""
     draft = BillingModelDraft.model_validate(
@@ -229,3 +250,14 @@ def table_of(costs: Sequence[Cost]) -> Table:
             f"{cost.peak / 1e6:.1f}",
         )
     return table
+
+
+async def main(console: Console, folder: Path) -> None:
+    console.print(f"Lines rated/s, model of 20 metered charges, 50 agents: {lines_per_second():,.0f}")
+    console.print(table_of(await costs(folder / "invoices")))
+    console.print(f"Invoices of ten lines issued/s: {await issued_per_second(folder / 'issued'):,.1f}")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="xyra-bench-") as temporary:
+        asyncio.run(main(Console(), Path(temporary)))

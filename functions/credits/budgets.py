@@ -221,7 +221,7 @@ def _refuse_wallet_budget(call: Call[Any, Any, BudgetPath]) -> None:
     access=Permission.ORGANIZATIONS_CREATE,
     path_values=OrganizationPath,
     body=WalletBudgetRequest,
-    answers={200: BudgetAnswer, 201: BudgetAnswer, 204: None},
+    answers={200: BudgetAnswer, 204: None},
     example={"monthly": "500", "enforcement": "hard"},
 )
 async def put_wallet_budget(call: Call[WalletBudgetRequest, Query, OrganizationPath]) -> Reply:
@@ -232,7 +232,7 @@ async def put_wallet_budget(call: Call[WalletBudgetRequest, Query, OrganizationP
             await budgets.delete(organization_id, WALLET_BUDGET, call.if_match)
         return Reply(status=204)
     stored = await budgets.put(organization_id, WALLET_BUDGET, call.body.draft(monthly), call.if_match)
-    return Reply(BudgetAnswer.of(stored.budget), status=201 if stored.is_new else 200, etag=stored.etag)
+    return Reply(BudgetAnswer.of(stored.budget), etag=stored.etag)
 
 
 @endpoint(

@@ -273,7 +273,7 @@ async def test_what_a_wallet_may_spend_in_a_month_is_the_operators(xyra: Xyra) -
     (await organization.key.send("PUT", path, {"monthly": "10"})).problem(403, "forbidden")
     finer = await organization.operator.send("PUT", path, {"monthly": "0.0000001"})
     assert finer.problem(422, "validation") == ["/monthly"]
-    made = (await organization.operator.send("PUT", path, {"monthly": "10", "enforcement": "hard"})).expect(201)
+    made = (await organization.operator.send("PUT", path, {"monthly": "10", "enforcement": "hard"})).expect(200)
     assert (made["scope"], made["window"], made["limit"]) == ("organization", "month", "10")
     (await use(organization.key, "10")).expect(200)
     (await use(organization.key, "0.1")).problem(403, "limit_exceeded")
