@@ -74,23 +74,11 @@ def a_redemption_is_written_beside_the_guard(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(RedeemedPeriods, "_created", none)
 
 
-def an_open_period_is_discounted_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is still to be used has a share before it is billed."""
-
-    def of_all(rated: Any, due: Any, _now: Any, currency: Any) -> Any:
-        made = discounts.discount_lines(rated.due, rated.discounts, currency)
-        keys = {line.key for line in due}
-        return [line for line in made if line.discounted_key in keys]
-
-    monkeypatch.setattr(bill.RatedPeriod, "discounted", of_all)
-
-
 @pytest.mark.parametrize(
     "mutant",
     [
         a_coupon_counts_documents,
         a_redemption_is_written_beside_the_guard,
-        an_open_period_is_discounted_as_a_whole,
     ],
     ids=lambda mutant: mutant.__name__,
 )
