@@ -93,7 +93,7 @@ async def _until_used(crowd: Crowd, process: XyraProcess, base: str, random: Ran
             process.kill()
             await asyncio.to_thread(process.start_at, base)
             kills["hosts"] += 1
-        elif tried // KILLS_EVERY > kills["processes"]:
+        elif has_begun and tried // KILLS_EVERY > kills["processes"]:
             await asyncio.to_thread(crowd.kill_one, random)
             kills["processes"] += 1
         await asyncio.sleep(0.1)

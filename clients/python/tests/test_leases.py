@@ -171,7 +171,7 @@ def test_out_of_reach_debt_is_bounded_and_reported_later(spender: xyra.Client, l
             spender.credits.use("0.1")
         ledger.is_down = False
         assert spender.flush() == 0
-        assert (ledger.spent, spender.credits.debt.amount) == (4, 0)
+        assert (ledger.spent, spender.credits.debt.amount) == (4, Decimal(0))
         lease._away_until = 0
         lease.use("2.5")
     assert spender.flush() == 0
