@@ -136,8 +136,11 @@ class PaymentCustomers:
             raise ValidationError.at("/types", f"is refused by Stripe: {error}") from error
 
     async def methods(self, organization: Organization) -> tuple[list[PaymentMethod], str | None]:
-        """With the id of the default one."""
-        customer, payments = await self._known(organization)
+        """With the id of the default one. None where there is no customer yet."""
+        try:
+            customer, payments = await self._known(organization)
+        except NotFoundError:
+            return [], None
         return await payments.payment_methods(customer), (await self.get(organization)).default_method_id
 
     async def set_default(self, organization: Organization, method_id: str) -> PaymentMethod:
