@@ -11,7 +11,7 @@ from shared.domain.billing.discounts import Discount
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, usual_verb
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.money import Currency, ExactDecimal, NonNegativeAmount, RoundedAmount, exponent_of, round_to
-from shared.domain.kernel.times import Instant, Time
+from shared.domain.kernel.times import Instant, SentInstant
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
@@ -72,7 +72,7 @@ class CouponDraft(Value):
     """The keys of the charges that it is for; null for all."""
     plans: Annotated[tuple[PlanReference, ...], Length(1, MAXIMUM_PLANS)] | None = None
     """The keys or ids of the plans whose lines it is for; null for all lines."""
-    redeem_by: Time | None = None
+    redeem_by: SentInstant | None = None
     """Until when it can be redeemed."""
     maximum_redemptions: int | None = Field(default=None, ge=1, le=MAXIMUM_REDEMPTIONS)
     """How often it can be redeemed in all; null for as often as anybody wants."""
