@@ -65,7 +65,8 @@ class MailServer:
         assert isinstance(offered, LoginPassword)
         if session.ssl is None:
             self.seen_in_the_clear.append(offered.login.decode())
-        return AuthResult(success=(offered.login, offered.password) == (USERNAME.encode(), PASSWORD.encode()))
+        is_right = (offered.login, offered.password) == (USERNAME.encode(), PASSWORD.encode())
+        return AuthResult(success=is_right, handled=False)  # the server itself answers
 
     async def handle_RCPT(  # noqa: N802  the name that aiosmtpd calls
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
