@@ -213,7 +213,7 @@ async def test_a_place_with_overdue_fees_is_past_due_whatever_it_is_in(time_mach
 
     await time_machine.at("2029-08-07T23:30:00Z")
     assert await statuses() == ["active", "active"]
-    await time_machine.at("2029-08-08T00:00:01Z")
+    await time_machine.at("2029-08-08T00:30:00Z")
     assert await statuses() == ["past_due", "active"]
     headers = {"Idempotency-Key": "pause"}
     paused = await xyra.operator.post(f"subscriptions/{base['id']}/pause", {}, headers=headers, expect=200)

@@ -119,7 +119,9 @@ async def test_what_cannot_be_subscribed_to_is_refused(xyra: Xyra) -> None:
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
     own = {"plan": team["key"], "trial_days": 14}
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
-    for field, value in (("quantity", 2), ("quantity", 0), ("anchor", 15), ("coupons", []), ("purchase_order", "")):
+    for field, value in (("quantity", 2), ("quantity", 0), ("anchor", 15), ("purchase_order", "")):
         body = {"plan": team["key"], field: value}
         assert (await organization.key.send("POST", "subscriptions", body)).problem(422, "validation") == [f"/{field}"]
+    body = {"plan": team["key"], "coupons": ["nothing"]}
+    assert (await organization.key.send("POST", "subscriptions", body)).problem(422, "validation") == ["/coupons/0"]
     await organization.key.post("subscriptions", {"plan": team["key"]})

@@ -30,6 +30,7 @@ WITHOUT_LIMIT = {
     "reset_by_page": "the same",
     "link_by_page": "the same",
     "change_security": "it is for who is signed in by the cookie, whose signature is not guessed",
+    "take_stripe_webhook": "its signature is not guessed, and nothing is stored or asked of others without it",
 }
 """Public routes that act, with the reason why they need no limit."""
 
