@@ -147,7 +147,6 @@ FRESH = {
     "create_coupon": {"code": lambda: uuid4().hex},
     "redeem_coupon": {"code": new_coupon},
     "create_plan": {"key": lambda: uuid4().hex},
-    "publish_plan": {"key": key_of_plan},
     "refresh_session": {"refresh_token": lambda: signed_in("refresh_token")},
     "log_out": {"refresh_token": lambda: signed_in("refresh_token")},
     "sign_in": {name: lambda name=name: SCENE["callers"]["member"][name] for name in ("username", "password")},
@@ -161,6 +160,10 @@ FRESH = {
     # The plan of the scene, which limits nothing that the calls create.
     "create_subscription": {"plan": lambda: "enterprise"},
     "change_subscription": {"plan": lambda: "enterprise"},
+    # In force as long as the calls last: without a plan nothing could be created.
+    "cancel_subscription": {"at": lambda: "2030-01-01T00:00:00Z"},
+    "pause_subscription": {"at": lambda: "2030-01-01T00:00:00Z"},
+    "publish_plan": {"key": key_of_plan, "entitlements": list},
     "put_wallet_budget": {"monthly": lambda: "1000000000"},
     "put_budget": {"limit": lambda: "1000000000"},  # which stops nothing that the calls spend
     "reset_password": {"user_id": signed_up},
@@ -206,7 +209,8 @@ def spare(name: str) -> str:
         headers={"Authorization": f"Bearer {SCENE['operator_key']}"},
         timeout=30,
     )
-    made.raise_for_status()
+    if not made.ok:
+        raise RuntimeError(f"{method} {path} answered {made.status_code}: {made.text}")
     return made.json()["id"]
 
 
