@@ -88,7 +88,7 @@ class Debt:
                 raise error
             if not self._reporter().add("use", encoded({"key": key, "body": body}).decode()):
                 raise error
-        return {"transaction_id": "", "amount": format(amount, "f"), "available": "", "uses": None}
+        return {"transaction_id": "", "amount": format(amount, "f"), "available": "", "revision": None, "uses": None}
 
     def reserve(self, credit: Decimal) -> bool:
         """True where a call may spend so much of a lease beyond what Xyra has given: `release` it afterwards."""
