@@ -26,6 +26,8 @@ _ELEMENTS = frozenset(
 _IN_ELEMENTS_OF_OTHERS = "|"
 _FOREIGN_URL = re.compile(r"url\((?!#)", re.IGNORECASE)
 _LOADING = re.compile(r"@import|expression\(|javascript:|\\", re.IGNORECASE)
+_CLIP = "clipPath"
+_CLIPPED = re.compile("clip-path", re.IGNORECASE)
 
 
 def check_png(content: bytes) -> None:
@@ -56,6 +58,8 @@ class _SvgReader:
         self.root: str | None = None
         self._elements = 0
         self._depth = 0
+        self._clips = 0
+        """How many clip paths the present element is in, itself included."""
         self.parser = expat.ParserCreate(namespace_separator=_IN_ELEMENTS_OF_OTHERS)
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.StartElementHandler = self._begin
@@ -77,11 +81,17 @@ class _SvgReader:
             raise ValidationError.at(POINTER, f"has over {MAXIMUM_ELEMENTS} elements, or {MAXIMUM_DEPTH} in each other")
         if namespace != _NAMESPACE or local not in _ELEMENTS:
             raise ValidationError.at(POINTER, f"has an element {local}; only shapes and gradients are taken")
+        self._clips += local == _CLIP
         for attribute, value in attributes.items():
-            _check_attribute(attribute.rpartition(_IN_ELEMENTS_OF_OTHERS)[2], value)
+            name = attribute.rpartition(_IN_ELEMENTS_OF_OTHERS)[2]
+            _check_attribute(name, value)
+            if self._clips and (_CLIPPED.search(name) or _CLIPPED.search(value)):
+                # Ten of these, each with ten parts that the next one clips, would be drawn for longer than one waits.
+                raise ValidationError.at(POINTER, "has a clip path that is clipped by another; join the two")
 
-    def _end(self, _: str) -> None:
+    def _end(self, name: str) -> None:
         self._depth -= 1
+        self._clips -= name.rpartition(_IN_ELEMENTS_OF_OTHERS)[2] == _CLIP
 
 
 def _check_attribute(name: str, value: str) -> None:

@@ -23,7 +23,8 @@ def png(rows: bytes, width: int, height: int) -> bytes:
 def test_shapes_and_gradients_are_taken() -> None:
     shapes = (
         '<defs><linearGradient id="g"><stop offset="0" stop-color="#f00"/></linearGradient></defs>'
-        '<g fill="url(#g)"><path d="M0 0h40v10z"/><circle cx="5" cy="5" r="4"/></g>'
+        '<clipPath id="c"><circle cx="5" cy="5" r="4"/></clipPath>'
+        '<g fill="url(#g)"><path d="M0 0h40v10z" clip-path="url(#c)"/><circle cx="5" cy="5" r="4"/></g>'
     )
     check_svg(SVG.format(shapes).encode())
     check_png(png(*RED_PIXEL))
@@ -46,6 +47,9 @@ def test_shapes_and_gradients_are_taken() -> None:
         '<a xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="https://example.com"/>',
         '<linearGradient xmlns:x="http://www.w3.org/1999/xlink" x:href="https://example.com"/>',
         '<p xmlns="http://www.w3.org/1999/xhtml"/>',
+        '<clipPath id="a"><path clip-path="url(#b)"/><path clip-path="url(#b)"/></clipPath>',
+        '<clipPath id="a" clip-path="url(#b)"><path/></clipPath>',
+        '<clipPath id="a"><path style="Clip-Path: url(#b)"/></clipPath>',
         "<g>" * 30 + "</g>" * 30,
         "<path/>" * 3000,
         "<g>",
