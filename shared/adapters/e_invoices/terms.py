@@ -156,9 +156,13 @@ def _percent(percent: Decimal | None) -> str | None:
     return None if percent is None else plain(percent)
 
 
-def _text(text: str | None) -> str | None:
+def legal_text(text: str) -> str:
     """The text without what XML cannot hold."""
-    return None if text is None else _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else legal_text(text)
 
 
 def _without_empty(found: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters.e_invoices.terms import terms
+from shared.adapters.e_invoices.terms import legal_text, terms
 from shared.domain.billing.e_invoices import EInvoice
 from shared.domain.tenancy.billing_details import EInvoiceFormat
 from shared.one_at_a_time import OneAtATime
@@ -104,7 +104,7 @@ def embed(pdf: bytes, xml: bytes, e_invoice: EInvoice, title: str) -> bytes:
     moment = TextStringObject(f"D:{issued_at:%Y%m%d%H%M%S}Z")
     writer.metadata = {
         "/Title": title,
-        "/Author": e_invoice.seller.name,
+        "/Author": legal_text(e_invoice.seller.name),
         "/Creator": "Xyra",
         "/Producer": "Xyra",
         "/CreationDate": moment,
@@ -161,7 +161,7 @@ def _metadata(writer: "PdfWriter", e_invoice: EInvoice, title: str, issued_at: d
     said: dict[str, Any] = {
         "pdfa3_flavor": "B",
         "title": title,
-        "author": e_invoice.seller.name,
+        "author": legal_text(e_invoice.seller.name),
         "subject": title,
         "producer": "Xyra",
         "creator_tool": "Xyra",

@@ -281,6 +281,21 @@ def test_the_pdf_has_its_xml_inside_and_says_so() -> None:
     assert hybrid([line(1, "3", "12.50")])[0] == pdf, "the same file each time"
 
 
+def test_a_name_that_xml_cannot_hold_is_replaced_in_all_of_the_file() -> None:
+    lines = [line(1, "3", "12.50")]
+    issued, with_tax = invoice(lines)
+    named = SELLER.model_copy(update={"name": "Nordlicht\x0bGmbH\ufffe"})
+    e_invoice = of_invoice(issued, with_tax, details(seller=named))
+    pdf = embed(print_document(printed(lines)), write_xml(e_invoice, "factur-x"), e_invoice, "Invoice")
+    reader = PdfReader(io.BytesIO(pdf))
+    replaced = "Nordlicht\N{REPLACEMENT CHARACTER}GmbH\N{REPLACEMENT CHARACTER}"
+    assert reader.metadata is not None
+    assert reader.metadata.author == replaced
+    with pikepdf.open(io.BytesIO(pdf)) as opened, opened.open_metadata() as metadata:
+        assert metadata["dc:creator"] == [replaced]
+    assert replaced in reader.attachments[FILE_NAME][0].decode()
+
+
 def missing(wanted: Any, lines: Sequence[Line], **changed: Any) -> dict[str, str]:
     with pytest.raises(ValidationError) as caught:
         check_fields(details(**changed), wanted, "EUR", lines, is_open=True)
