@@ -115,12 +115,6 @@ param recoverKeyVault bool = false
 @description('Stripe\'s publishable key, with which pages load Stripe.js; with one for each mode, separated by a comma. The secret keys stand in the vault: stripe-key, stripe-test-key, stripe-webhook-secrets, stripe-test-webhook-secrets.')
 param stripePublishableKey string = ''
 
-@description('Origins that people may be sent back to from Stripe\'s pages, separated by commas. That of publicUrl always may.')
-param returnOrigins string = ''
-
-@description('On which days after the first failure an automatic payment is tried again, separated by commas.')
-param stripeRetryDays string = '3,7,14'
-
 // Network
 
 @description('Reach the store, the broker, the vault and the storage through private endpoints only. Makes the broker premium.')
@@ -505,8 +499,6 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_SMTP_SECURITY: smtpSecurity
       XYRA_SMTP_USERNAME: smtpUsername
       XYRA_STRIPE_PUBLISHABLE_KEY: stripePublishableKey
-      XYRA_RETURN_ORIGINS: returnOrigins
-      XYRA_STRIPE_RETRY_DAYS: stripeRetryDays
       XYRA_CORS_ORIGINS: corsOrigins
       XYRA_TOKEN_ISSUER: tokenIssuer
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)

@@ -21,8 +21,6 @@ _LOCAL_SENDER = "Xyra <no-reply@xyra.localhost>"
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
 _PUBLISHABLE = "pk_(live|test)_[A-Za-z0-9]{1,250}"
 _MIB = 1024 * 1024
-MOST_RETRIES = 10
-_LONGEST_RETRYING = 60
 
 
 class Settings(BaseSettings):
@@ -148,10 +146,6 @@ class Settings(BaseSettings):
     """A double of Stripe on this machine, such as `http://127.0.0.1:12111`; in `local` only."""
     stripe_publishable_key: str = Field(default="", pattern=rf"^({_PUBLISHABLE}(, ?{_PUBLISHABLE})?)?$")
     """What front ends load Stripe.js with; with one for each mode, separated by a comma."""
-    return_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Origins that people may be sent back to from Stripe's pages, separated by commas; `public_url` always may."""
-    stripe_retry_days: Annotated[tuple[int, ...], NoDecode] = (3, 7, 14)
-    """On which days after the first failure an automatic payment is tried again, separated by commas."""
 
     price_list_url: str | None = None
     """Where a newer list of what LLM providers ask is looked for every hour, in the form of the package `genai-prices`.
@@ -159,12 +153,12 @@ class Settings(BaseSettings):
     Without it the installed list holds.
     """
 
-    @field_validator("cors_origins", "outbound_allow", "return_origins", "stripe_retry_days", mode="before")
+    @field_validator("cors_origins", "outbound_allow", mode="before")
     @classmethod
     def _split(cls, text: object) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
 
-    @field_validator("cors_origins", "return_origins")
+    @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
@@ -189,15 +183,6 @@ class Settings(BaseSettings):
         if url is not None and not _ORIGIN.fullmatch(url):
             raise ValueError("write it as https://billing.example.com, without a path and without a slash at the end")
         return url
-
-    @field_validator("stripe_retry_days")
-    @classmethod
-    def _check_retry_days(cls, days: tuple[int, ...]) -> tuple[int, ...]:
-        if list(days) != sorted(set(days)) or not all(1 <= day <= _LONGEST_RETRYING for day in days):
-            raise ValueError(f"write days from 1 to {_LONGEST_RETRYING}, rising, such as 3,7,14")
-        if len(days) > MOST_RETRIES:
-            raise ValueError(f"name at most {MOST_RETRIES} days")
-        return days
 
     @property
     def public_origin(self) -> str:
@@ -268,8 +253,8 @@ class Settings(BaseSettings):
             raise ValueError("XYRA_CLOCK_FILE is refused outside local")
         if self.outbound_allow:
             raise ValueError("XYRA_OUTBOUND_ALLOW is refused outside local")
-        if any(origin.startswith("http://") for origin in (*self.cors_origins, *self.return_origins)):
-            raise ValueError("XYRA_CORS_ORIGINS and XYRA_RETURN_ORIGINS must begin with https:// outside local")
+        if any(origin.startswith("http://") for origin in self.cors_origins):
+            raise ValueError("XYRA_CORS_ORIGINS must begin with https:// outside local")
         if self.secrets == "file":
             raise ValueError("outside local, XYRA_SECRETS must be key_vault: a file's keys are nobody's secret there")
         if self.mail == "folder":
