@@ -236,7 +236,7 @@ class Application:
         self.billing_documents = self.account.documents
         self.documents = DocumentServices(
             *(store, clock, self.outbox, self.account, self.organizations, self.mailed_links),
-            *(ports.printer, ports.e_invoices),
+            *(ports.printer, ports.e_invoices, self.calculations),
         )
         drawn_amounts = DrawnAmountsStore(store)
         self.draws = Draws(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from shared.one_at_a_time import OneAtATime
 from shared.ports.clock import Clock
 from shared.ports.e_invoices import EInvoiceWriter
 from shared.ports.printing import Printer
@@ -26,10 +27,13 @@ class DocumentServices:
         links: MailedLinks,
         printer: Printer,
         writer: EInvoiceWriter,
+        calculations: OneAtATime,
     ) -> None:
         documents = account.documents
         self.profiles = account.profiles
-        self.printing = DocumentPrinting(clock, documents, account.payments, account.profiles, organizations, printer)
+        self.printing = DocumentPrinting(
+            *(clock, documents, account.payments, account.profiles, organizations, printer, calculations)
+        )
         self.e_invoices = EInvoices(documents, self.printing, writer)
         self.links = InvoiceLinks(links, documents)
         self.mails = InvoiceMails(store, clock, outbox, organizations, documents, self.printing, self.links)

@@ -16,6 +16,7 @@ from shared.domain.billing.tax_currency import TaxCurrency
 from shared.domain.billing.tax_settings import TaxId
 from shared.domain.billing.taxes import TaxLine
 from shared.domain.kernel.money import EXACT, ZERO, plain, round_half_up, total
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.pricing.lines import Line
 
 INVOICE, CREDIT_NOTE = "380", "381"
@@ -192,6 +193,7 @@ class _Common:
         places: dict[tuple[object, ...], int] = {}
         made: list[EInvoiceLine] = []
         for line in lines:
+            pause_if_over()
             key = (
                 line.discounted_key,
                 None if line.treatment is None else line.treatment.key,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from shared.domain.billing.printed_documents import PrintedGroup, PrintedLine
 from shared.domain.billing.written_values import Writer
 from shared.domain.kernel.money import round_half_up, total
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.lines import Line, Step
 
@@ -41,6 +42,7 @@ class LinePrinter:
         return PrintedGroup(tuple(self.line(line) for line in lines), title, shown)
 
     def line(self, line: Line) -> PrintedLine:
+        pause_if_over()
         writer = self._writer
         tax = "" if line.treatment is None else writer.percent(line.treatment.percent)
         unit_price = "" if line.unit_amount is None else writer.number(line.unit_amount)

@@ -1,18 +1,26 @@
 """Issued documents as PDF files: what is printed is read from what was stored when they were finalized."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shared.domain.billing.document_details import DocumentDetails
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.printed_documents import PrintedDocument, PrintedLogo
 from shared.domain.billing.printing import DocumentPrinter
 from shared.domain.kernel.errors import ConflictError
+from shared.one_at_a_time import OneAtATime
 from shared.ports.clock import Clock
 from shared.ports.printing import Printer
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.operator_profiles import OperatorProfiles
 from shared.services.tenancy.organizations import Organizations
+
+MOST_LINES_AT_ONCE = 100
+"""Of a document whose texts are made in between other requests; those of a longer one are made in a thread."""
+
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class DocumentPrinting:
         profiles: OperatorProfiles,
         organizations: Organizations,
         printer: Printer,
+        calculations: OneAtATime,
     ) -> None:
         self._clock = clock
         self._documents = documents
@@ -42,13 +51,22 @@ class DocumentPrinting:
         self._profiles = profiles
         self._organizations = organizations
         self._printer = printer
+        self._calculations = calculations
 
     async def invoice(self, invoice: Invoice) -> PrintedDocument:
-        """Every text of an issued invoice. Raises `ConflictError` for a draft."""
+        """Every text of an issued invoice. Raises `ConflictError` for a draft, and as `written`."""
         if invoice.number is None:
             raise ConflictError("The invoice is a draft: finalize it first, as the file shows its number")
         printer = await self._document_printer(invoice.organization_id, invoice.details, invoice.timezone)
-        return printer.invoice(invoice, await self._documents.lines(invoice.organization_id, invoice))
+        lines = await self._documents.lines(invoice.organization_id, invoice)
+        return await self.written(len(lines), lambda: printer.invoice(invoice, lines))
+
+    async def written(self, line_count: int, write: Callable[[], Written]) -> Written:
+        """What a function makes of so many lines. Others go on meanwhile: 20,000 of them take seconds.
+
+        Raises `UnavailableError` where too much is being computed.
+        """
+        return write() if line_count <= MOST_LINES_AT_ONCE else await self._calculations.run(write)
 
     async def invoice_file(self, invoice: Invoice) -> DocumentFile:
         """As `invoice`, printed. Raises `UnavailableError` where too much is being printed."""
@@ -59,7 +77,8 @@ class DocumentPrinting:
         corrected, timezone = await self.corrected(note)
         printer = await self._document_printer(note.organization_id, note.details, timezone)
         lines = await self._documents.lines(note.organization_id, note)
-        return await self._file(printer.credit_note(note, lines, corrected, timezone), f"{note.number}.pdf")
+        document = await self.written(len(lines), lambda: printer.credit_note(note, lines, corrected, timezone))
+        return await self._file(document, f"{note.number}.pdf")
 
     async def corrected(self, note: CreditNote) -> tuple[Invoice | None, str]:
         """The invoice that a note lowers, where there is one, and the timezone of its days."""

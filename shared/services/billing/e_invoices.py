@@ -28,7 +28,7 @@ class EInvoices:
         wanted = _wanted(details, asked)
         lines = await self._documents.lines(invoice.organization_id, invoice)
         check_fields(details, wanted, invoice.currency, lines, is_open=invoice.total > 0)
-        e_invoice = of_invoice(invoice, lines, details)
+        e_invoice = await self._printing.written(len(lines), lambda: of_invoice(invoice, lines, details))
         if wanted != "factur-x":
             return await self._xml(e_invoice, wanted)
         return await self._hybrid(e_invoice, await self._printing.invoice_file(invoice))
@@ -40,7 +40,9 @@ class EInvoices:
         lines = await self._documents.lines(note.organization_id, note)
         check_fields(details, wanted, note.currency, lines, is_open=False)
         corrected, timezone = await self._printing.corrected(note)
-        e_invoice = of_credit_note(note, lines, details, corrected, timezone)
+        e_invoice = await self._printing.written(
+            len(lines), lambda: of_credit_note(note, lines, details, corrected, timezone)
+        )
         if wanted != "factur-x":
             return await self._xml(e_invoice, wanted)
         return await self._hybrid(e_invoice, await self._printing.credit_note_file(note))

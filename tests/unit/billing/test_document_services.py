@@ -1,6 +1,8 @@
 """Documents of issued invoices: as of their finalizing, mailed, and shown behind links."""
 
+import asyncio
 import io
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
@@ -17,6 +19,7 @@ from shared.domain.billing.tax_settings import TaxId
 from shared.domain.kernel.errors import ConflictError, InvalidTokenError, UnavailableError, ValidationError
 from shared.domain.tenancy.billing_details import EInvoiceSettings, PostalAddress
 from shared.domain.tenancy.organizations import Organization
+from shared.services.billing.document_printing import MOST_LINES_AT_ONCE
 from shared.services.billing.goodwill import GoodwillDraft
 from shared.services.billing.invoice_payments import PaymentByHand
 from shared.services.billing.invoice_runs import Task
@@ -25,6 +28,8 @@ from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_secrets import MemorySecrets
 from tests.doubles.worlds.billing_world import NoSecrets
+from tests.doubles.worlds.issued_documents import invoice as issued_invoice
+from tests.doubles.worlds.issued_documents import many_lines
 from tests.doubles.worlds.paid_fees import ORGANIZATION, START, Scene
 
 FEBRUARY = datetime(2022, 2, 10, tzinfo=UTC)
@@ -113,6 +118,28 @@ async def test_a_draft_has_no_file() -> None:
     ):
         with pytest.raises(ConflictError):
             await refused
+
+
+async def test_a_long_document_is_written_beside_short_ones(office: Office) -> None:
+    host, short = office.host, await office.issued()
+    made, lines = issued_invoice(many_lines(MOST_LINES_AT_ONCE + 1))
+    long = made.changed(organization_id=ORGANIZATION)
+    await host.billing_documents.write_lines(ORGANIZATION, long, lines)
+    may_end = threading.Event()
+    before = asyncio.create_task(host.calculations.run(may_end.wait))
+    printed = asyncio.create_task(host.documents.printing.invoice(long))
+    written = asyncio.create_task(host.documents.e_invoices.of_invoice(long, "peppol"))
+    try:
+        for _ in range(20):
+            await host.documents.printing.invoice(short)
+            await asyncio.sleep(0)
+        assert not printed.done(), "it waits for its turn in the thread"
+        assert not written.done()
+    finally:
+        may_end.set()
+    await before
+    assert (await printed).line_count == len(lines)
+    assert (await written).name == f"{long.number}.xml"
 
 
 async def test_a_receipt_names_what_has_come(office: Office) -> None:
