@@ -285,7 +285,7 @@ class Application:
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.payments = PaymentServices(
             *(store, clock, ports.queue, self.outbox, ports.payment_events, ports.payments),
-            chosen,
+            *(chosen, self.erasures),
         )
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
         self.outbox.connect(self.receivers(), self.completions())

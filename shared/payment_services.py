@@ -7,6 +7,7 @@ from shared.ports.clock import Clock
 from shared.ports.payment_events import PaymentEvents
 from shared.ports.payments import PaymentModes
 from shared.ports.queue import Queue
+from shared.services.access.erasures import Erasures
 from shared.services.payments.credit_packages import CreditPackages
 from shared.services.payments.customers import PaymentCustomers
 from shared.services.payments.publishable_keys import PublishableKeys
@@ -28,8 +29,10 @@ class PaymentServices:
         events: PaymentEvents,
         modes: PaymentModes,
         chosen: Settings,
+        erasures: Erasures,
     ) -> None:
         self.customers = PaymentCustomers(store, clock, modes)
+        erasures.also(self.customers.forget)
         self.publishable_keys = PublishableKeys(chosen.stripe_publishable_key)
         self.credit_packages = CreditPackages(store)
         self.received_events = ReceivedEvents(store, clock, queue, events, outbox, {})

@@ -1,5 +1,6 @@
 """Erasing a person: what names them is deleted or can no longer be read; books and trails stay whole."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from shared.containers import DIRECTORY, TENANTS
@@ -37,6 +38,9 @@ from shared.services.tenancy.exports import Exports
 
 USER_ERASED = "user_erased"
 """The effect of the decision to erase a person."""
+
+Forget = Callable[[str, Account], Awaitable[None]]
+"""Takes an organization's id and the account of who is erased. Has to be safe to repeat."""
 
 _OF_USER: tuple[type[Entity], ...] = (
     Session,
@@ -78,10 +82,15 @@ class Erasures:
         self._outbox = outbox
         self._sender = outbox.sender(USER_ERASED)
         self._remnants = remnants
+        self._forgetting: list[Forget] = []
         self._accounts = StoredAccounts(store)
         self._memberships = Records(store, TENANTS, Membership)
         self._organizations = Records(store, TENANTS, Organization, prefix="org", called="organization")
         self._invitations = Records(store, TENANTS, Invitation)
+
+    def also(self, forget: Forget) -> None:
+        """Let a service above this one take out what it keeps of a person in an organization."""
+        self._forgetting.append(forget)
 
     async def ask(self, user_id: str, by: Principal) -> None:
         """Decide on it. The account is disabled at once; the rest follows within minutes.
@@ -156,6 +165,8 @@ class Erasures:
             return organization.changed(**fields)
 
         await self._organizations.change(organization_id, organization_id, decide)
+        for forget in self._forgetting:
+            await forget(organization_id, account)
         async for invitation in self._invitations.all(organization_id):
             if invitation.entity.is_for(account.email):
                 await self._invitations.remove(organization_id, invitation.entity.id)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from shared.containers import INVOICES
+from shared.domain.access.accounts import Account, comparable_address
 from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError, ValidationError
@@ -124,6 +125,24 @@ class PaymentCustomers:
             return current if current.stripe_id is not None else current.changed(**changes)
 
         return await self._customers.change(organization_id, _ID, change)
+
+    async def forget(self, organization_id: str, account: Account) -> None:
+        """Take out the address and the name of who is erased. Safe to repeat.
+
+        A creation whose outcome is not known is then not repeated with other values: what it has made is found by its
+        metadata a day later. What Stripe keeps of the customer is for the operator to change there.
+        """
+        erased = comparable_address(account.email)
+
+        def without(customer: PaymentCustomer) -> PaymentCustomer:
+            is_theirs = customer.email is not None and comparable_address(customer.email) == erased
+            return customer.changed(
+                email=None if is_theirs else customer.email,
+                name=None if customer.name == account.full_name else customer.name,
+            )
+
+        if await self._customers.find(organization_id, _ID) is not None:
+            await self._customers.change(organization_id, _ID, without)
 
     # Payment methods
 
