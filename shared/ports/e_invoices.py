@@ -1,11 +1,9 @@
 """Electronic invoices: their XML, and PDFs with it inside."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from shared.domain.billing.e_invoices import EInvoice
 from shared.domain.tenancy.billing_details import EInvoiceFormat
-
-Syntax = Literal["cii", "ubl"]
 
 
 class EInvoiceWriter(Protocol):

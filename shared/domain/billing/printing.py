@@ -99,7 +99,10 @@ class DocumentPrinter:
         )
 
     def receipt(self, invoice: Invoice, payments: Sequence[Payment], now: datetime) -> PrintedDocument:
-        """What has come for an invoice by now: payments, balance and credit notes."""
+        """What has come for an invoice by now: payments, balance and credit notes.
+
+        What was paid by others than these payments is one line.
+        """
         writer, currency = self._writer, invoice.currency
         received = [
             PrintedLine(
@@ -110,8 +113,14 @@ class DocumentPrinter:
             for payment in payments
             if payment.applied
         ]
-        for name, amount in (("from_balance", invoice.credits_applied), ("credited", invoice.amount_credited)):
-            if amount:
+        others = EXACT.subtract(invoice.amount_paid, total(payment.applied for payment in payments))
+        sums = {
+            "other_payments": others,
+            "from_balance": invoice.credits_applied,
+            "credited": invoice.amount_credited,
+        }
+        for name, amount in sums.items():
+            if amount > 0:
                 received.append(PrintedLine(writer.word(name), writer.amount(amount)))
         come = total([invoice.amount_paid, invoice.credits_applied, invoice.amount_credited])
         totals = [PrintedTotal(writer.word("receipt_total"), writer.money(come, currency), is_strong=True)]

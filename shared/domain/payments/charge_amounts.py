@@ -107,11 +107,6 @@ def minimum_charge(currency: str) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def can_be_charged(currency: str) -> bool:
-    """Whether Stripe charges in this currency at all."""
-    return currency in _WHOLE | _WHOLE_IN_HUNDREDTHS | _THOUSANDTHS | _HUNDREDTHS
-
-
 def _counting(currency: str) -> _Counting:
     if currency in _HUNDREDTHS:
         return _Counting(2, 1)

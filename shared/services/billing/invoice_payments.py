@@ -47,7 +47,7 @@ _MAYBE_STALE = (NotFoundError, ConflictError, ValidationError)
 T = TypeVar("T")
 
 MAXIMUM_LISTED = 100
-"""How many payments of one invoice its receipt names."""
+"""How many payments of one invoice its receipt names; earlier ones are one line of it."""
 
 
 @dataclass(frozen=True, slots=True)

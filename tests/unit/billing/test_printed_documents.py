@@ -4,6 +4,7 @@ import io
 import os
 import socket
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pikepdf
@@ -15,16 +16,20 @@ from pypdf import PdfReader
 from shared.adapters.typst import printer
 from shared.adapters.typst.printable_text import FONTS, REPLACEMENT, printable
 from shared.adapters.typst.printer import TypstPrinter, print_document
+from shared.domain.billing.payments import Payment
 from shared.domain.billing.printed_documents import PrintedLogo
+from shared.domain.billing.printing import DocumentPrinter
 from shared.domain.billing.words import WORDS
 from tests.doubles.worlds.issued_documents import (
     BUYER,
     CONTAINED,
+    ISSUED,
     NUMBER,
     REDUCED,
     REVERSED,
     SELLER,
     details,
+    invoice,
     line,
     many_lines,
     printed,
@@ -242,3 +247,27 @@ def test_a_document_may_have_no_sender_yet_and_a_logo_in_place_of_its_name() -> 
 def test_fonts_are_under_a_free_licence_and_small() -> None:
     assert "SIL OPEN FONT LICENSE" in (FONTS / "OFL.txt").read_text(encoding="utf-8")
     assert sum(path.stat().st_size for path in FONTS.iterdir()) < 12_000_000
+
+
+def test_the_lines_of_a_receipt_add_up_where_not_all_payments_are_named() -> None:
+    issued, _ = invoice([line(1, "10", "10.00")])
+    payment = Payment(
+        id="pay_1",
+        organization_id="org_1",
+        invoice_id=issued.id,
+        method="cash",
+        currency="EUR",
+        received=Decimal("20.00"),
+        applied=Decimal("20.00"),
+        unapplied=Decimal("0.00"),
+        received_at=ISSUED,
+        recorded_at=ISSUED,
+    )
+    paid = issued.changed(amount_paid=Decimal("50.00"))
+    receipt = DocumentPrinter(details(), "UTC", None).receipt(paid, [payment], ISSUED)
+    (group,) = receipt.groups
+    assert [(each.description, each.amount) for each in group.lines] == [
+        ("Paid by cash", "20.00"),
+        ("Other payments", "30.00"),
+    ]
+    assert receipt.totals[0].amount == "50.00\N{NO-BREAK SPACE}EUR"
