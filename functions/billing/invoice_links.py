@@ -8,6 +8,7 @@ import azure.functions as func
 from functions.billing.document_files import as_file
 from functions.billing.invoices import InvoicePath
 from shared.domain.access.identity import Permission
+from shared.domain.access.rate_limits import INVOICE_PAGES
 from shared.domain.billing.payments import CancelledError
 from shared.domain.billing.written_values import Writer
 from shared.domain.kernel.errors import InvalidTokenError, UnavailableError
@@ -52,6 +53,7 @@ _PAGES: dict[str, Any] = {
     "answers": {200: TextFile},
     "error_format": pages.PageErrors(),
     "errors": (InvalidTokenError, UnavailableError),
+    "rate_limits": (INVOICE_PAGES,),
 }
 
 
