@@ -129,6 +129,11 @@ class History(Value, Generic[T]):
         index = self._after(instant)
         return index - 1 if index else None
 
+    def begins_at(self, instant: datetime) -> bool:
+        """Whether a value takes effect at an instant."""
+        index = self.index_at(instant)
+        return index is not None and self.entries[index].effective_from == instant
+
     def _after(self, instant: datetime) -> int:
         """How many entries are in effect at an instant: the index of the next one."""
         return bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)

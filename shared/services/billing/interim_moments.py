@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.containers import TENANTS
 from shared.domain.kernel.times import from_text
 from shared.domain.periods.periods import Span
+from shared.domain.pricing.places import Places
 from shared.domain.tenancy.organizations import Organization
 from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.pricing.places import PlaceHistories
@@ -14,6 +15,18 @@ from shared.services.storage import OutboxEntry, Records, Store
 INTERIM_DUE = "interim_due"
 """The effect of a command that changes what is due in advance; its value is a stored name."""
 MAXIMUM_READ = 500
+
+
+def is_withdrawn(organization: Organization, places: Places, moment: str, commanded_at: str) -> bool:
+    """Whether what a command let begin at a later moment was replaced or withdrawn.
+
+    What a command let begin at once is not, nor what entries say that were stored without `commanded_at`.
+    """
+    if commanded_at in ("", moment):
+        return False
+    begins_at = from_text(moment)
+    begins_fees = any(history.begins_at(begins_at) for history in places.fees.values())
+    return not (begins_fees or organization.seats.begins_at(begins_at))
 
 
 class InterimMoments:
@@ -25,7 +38,13 @@ class InterimMoments:
     async def within(self, organization: Organization, span: Span) -> list[datetime]:
         """Those of commands and anniversaries after a span's start and before its end, in order."""
         page = await self._entries.page(organization.id, limit=MAXIMUM_READ)
-        of_commands = [from_text(entry.payload["moment"]) for entry in page.entities if entry.effect == INTERIM_DUE]
+        places = await self._place_histories.of(organization.id)
+        payloads = [entry.payload for entry in page.entities if entry.effect == INTERIM_DUE]
+        of_commands = [
+            from_text(payload["moment"])
+            for payload in payloads
+            if not is_withdrawn(organization, places, payload["moment"], payload.get("commanded_at", ""))
+        ]
         anniversaries = [start for start, _ in await self.anniversaries(organization, span)]
         return sorted({moment for moment in (*of_commands, *anniversaries) if span.start < moment < span.end})
 

@@ -9,7 +9,7 @@ from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Span
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.billing.interim_moments import InterimMoments
+from shared.services.billing.interim_moments import InterimMoments, is_withdrawn
 from shared.services.billing.issuing import Issuing
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
@@ -38,18 +38,27 @@ class Interims:
         self._moments = moments
         self._issuing = issuing
 
-    async def issue(
-        self, organization_id: str, command_id: str, moment: str, revision: str, seat_commands: str
+    async def issue(  # noqa: PLR0913  the payload
+        self,
+        organization_id: str,
+        command_id: str,
+        moment: str,
+        revision: str,
+        seat_commands: str,
+        commanded_at: str = "",
     ) -> None:
         """What happens for `INTERIM_DUE`, however often it is repeated; `moment` is when it is due.
 
-        Where that period has ended meanwhile, its own invoice bills what it would have.
+        Where that period has ended meanwhile, its own invoice bills what it would have. Where what was to begin then
+        was withdrawn, nothing is invoiced.
         Raises `UnavailableError` where the command itself cannot be read yet.
         """
         organization = await self._organizations.made(organization_id)
         places = await self._place_histories.of(organization_id)
         if places.revision < int(revision) or organization.seat_commands < int(seat_commands):
             raise UnavailableError("The command was given a moment ago and cannot be read yet")
+        if is_withdrawn(organization, places, moment, commanded_at):
+            return
         open_period = await self._periods.containing(organization, self._clock.now())
         if open_period.contains(from_text(moment)):
             await self._issue(organization, interim_id(organization_id, command_id))

@@ -113,7 +113,8 @@ class PlanCycles:
         created = await self._periods.created(organization.id)
         if not created:
             return organization.changed(calendars=History[Calendar].starting(calendar))
-        start = max(created[-1].end, (await self._periods.would_contain(organization, now + MINIMUM_LEAD)).end)
+        last = await self._periods.would_contain(organization, now + MINIMUM_LEAD - _INSTANT)
+        start = max(created[-1].end, last.end)
         begun = calendar == organization.calendars.at(now + MINIMUM_LEAD)
         scheduled = organization.calendars.scheduled(calendar, None if begun else start, now, "/anchor")
         return organization.changed(calendars=scheduled)

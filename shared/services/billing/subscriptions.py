@@ -191,7 +191,7 @@ class Subscriptions:
             moments[f"{command_id}:then"] = decision.then
         for name, moment in moments.items() if invoice == "now" else ():
             if moment == now or not await self._begins_a_period(decision.organization, moment):
-                beside.append(creating(self._entry(decision, changed, name, moment)))
+                beside.append(creating(self._entry(decision, changed, name, moment, now)))
         if await self._place_histories.bring_credits(changed):
             beside += [
                 creating(self._cycle_grants.entry(name, organization.entity.id, moment, changed.revision))
@@ -203,7 +203,7 @@ class Subscriptions:
     async def _begins_a_period(self, organization: Organization, moment: datetime) -> bool:
         return (await self._periods.would_contain(organization, moment)).start == moment
 
-    def _entry(self, decision: Decision, changed: Places, name: str, moment: datetime) -> OutboxEntry:
+    def _entry(self, decision: Decision, changed: Places, name: str, moment: datetime, now: datetime) -> OutboxEntry:
         """Of the interim invoice at a moment that a command decides about."""
         return self._interims.entry(
             f"{INTERIM_DUE}:{name}",
@@ -213,6 +213,7 @@ class Subscriptions:
             moment=to_text(moment),
             revision=str(changed.revision),
             seat_commands=str(decision.organization.seat_commands),
+            commanded_at=to_text(now),
         )
 
     async def preview(self, organization_id: str, subscription_id: str, command: Command) -> PreviewedCommand:

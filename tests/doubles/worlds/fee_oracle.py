@@ -290,12 +290,12 @@ class FeeOracle:
         return self.seats[begun - 1][1] if begun else 0
 
     def move_months(self, now: datetime, *, timezone: str | None = None, day: int | None = None) -> None:
-        """From the end of the month on that goes on in ten minutes."""
+        """From the first end of a month on that is ten minutes ahead or more."""
         _, last_timezone, last_day = self.calendars[-1]
         wanted = (timezone or last_timezone, day or last_day)
         if wanted == (last_timezone, last_day):
             return
-        begins = self.month_of(now + _LEAD).end
+        begins = self.month_of(now + _LEAD - _INSTANT).end
         self.calendars = [entry for entry in self.calendars if entry[0] < now + _LEAD]
         if self.calendars[-1][1:] != wanted:
             self.calendars.append((begins, *wanted))

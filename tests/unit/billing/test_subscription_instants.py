@@ -51,6 +51,49 @@ def test_what_is_billed_is_due(moment: datetime) -> None:
     virtual_time.run(changed_at(moment))
 
 
+LEAD = timedelta(minutes=10)
+
+
+async def moved_before(ahead: timedelta, *, by_anchor: bool) -> datetime:
+    """When billing months by another day or timezone begin, where that is said so long before March does."""
+    seeded(SEED)
+    world = Subscribed(SEED)
+    world.oracle = FeeOracle("UTC", world.oracle.exponent)
+    world.clock.set(datetime(2028, 2, 5, tzinfo=UTC))
+    await world.set_up()
+    world.subscriptions["base"] = ("sub_00000000000000000000000001", "small")
+    await command(world, Subscribe("small"), "small", world.clock.now())
+    await world.pass_until(MARCH - ahead)
+    now = world.clock.now()
+    if by_anchor:
+        await world.command("base", Change(resets_anchor=True))
+        world.oracle.agree("base", Agreed(now, "small", resets=True), now)
+        world.oracle.move_months(now, day=29)
+    else:
+        await world.observer.organizations.update(world.id, {"timezone": "Asia/Kolkata"}, None)
+        world.oracle.move_months(now, timezone="Asia/Kolkata")
+    calendars = (await world.observer.organizations.get(world.id)).calendars
+    await world.pass_until(datetime(2028, 6, 3, tzinfo=UTC))
+    assert await world.billed() == world.due()
+    return calendars.last_start
+
+
+@pytest.mark.parametrize("by_anchor", [True, False], ids=["anchor", "timezone"])
+@pytest.mark.parametrize(
+    ("ahead", "begins"),
+    [
+        (LEAD + INSTANT, MARCH),
+        (LEAD, MARCH),
+        (LEAD - INSTANT, datetime(2028, 4, 1, tzinfo=UTC)),
+    ],
+    ids=["more", "ten minutes", "less"],
+)
+def test_months_move_with_the_next_one_ten_minutes_before_it(
+    ahead: timedelta, begins: datetime, *, by_anchor: bool
+) -> None:
+    assert virtual_time.run(moved_before(ahead, by_anchor=by_anchor)) == begins
+
+
 async def commanded_by_a_slower_clock() -> None:
     """One host upgrades, and another one whose clock is behind lets the subscription end with the period."""
     seeded(SEED)
