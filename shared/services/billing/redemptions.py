@@ -226,11 +226,15 @@ class Redemptions:
         """Newest first."""
         return await self._redemptions.page(organization_id, descending=True, limit=limit, cursor=cursor)
 
-    async def periods_of(self, organization: Organization, redemption: Redemption) -> tuple[list[Period], bool]:
-        """Its periods in their order, and whether they are all: without an end only those that exist."""
+    async def periods_of(
+        self, organization: Organization, redemptions: Sequence[Redemption]
+    ) -> list[tuple[list[Period], bool]]:
+        """The periods of each in their order, and whether they are all: without an end only those that exist."""
         created = await self._periods.created(organization.id)
-        span = redemption.span
-        return foreseen(span, created, organization.calendars), span.count is not None or span.until is not None
+        return [
+            (foreseen(span, created, organization.calendars), span.count is not None or span.until is not None)
+            for span in (redemption.span for redemption in redemptions)
+        ]
 
     async def end(self, organization: Organization, redemption_id: str) -> Redemption:
         """End it with the present period; repeating it changes nothing. Raises `NotFoundError`."""

@@ -58,8 +58,8 @@ async def test_a_coupon_counts_so_many_periods() -> None:
     made = await scene()
     await offer(made, duration="periods", periods=3)
     redeemed = await redeem(made, "welcome")
-    periods, are_all = await made.host.account.redemptions.periods_of(
-        await made.host.organizations.get(ORGANIZATION), redeemed
+    ((periods, are_all),) = await made.host.account.redemptions.periods_of(
+        await made.host.organizations.get(ORGANIZATION), [redeemed]
     )
     assert ([period.start.month for period in periods], are_all) == ([1, 2, 3], True)
     for number in (2, 3, 4, 5):
@@ -217,7 +217,7 @@ async def test_a_month_to_come_may_be_named_and_begins_when_it_does() -> None:
         await made.invoiced(month(number))
     assert await totals(made) == ["31.00", "31.00", "24.80", "24.80", "31.00"]
     organization = await made.host.organizations.get(ORGANIZATION)
-    periods, _ = await made.host.account.redemptions.periods_of(organization, redeemed)
+    ((periods, _),) = await made.host.account.redemptions.periods_of(organization, [redeemed])
     assert [period.start.month for period in periods] == [3, 4]
 
 
