@@ -1,5 +1,6 @@
 """Coupons of an organization: redeemed, read and ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -61,11 +62,16 @@ class RedemptionAnswer(Schema):
     """When it was ended, with the period that was open then."""
 
 
-async def _answer(call: Call[Any, Any, Any], organization: Organization, redemption: Redemption) -> RedemptionAnswer:
-    periods, are_all = await call.services.account.redemptions.periods_of(organization, redemption)
-    ends = periods[-1].end if periods and are_all else redemption.until
-    shown = [SpanAnswer(start=period.start, end=period.end) for period in periods[-_SHOWN:]]
-    return RedemptionAnswer.showing(redemption, coupon=redemption.code, periods=shown, ends=ends)
+async def _answers(
+    call: Call[Any, Any, Any], organization: Organization, redemptions: Sequence[Redemption]
+) -> list[RedemptionAnswer]:
+    answers = []
+    periods_of_each = await call.services.account.redemptions.periods_of(organization, redemptions)
+    for redemption, (periods, are_all) in zip(redemptions, periods_of_each, strict=True):
+        ends = periods[-1].end if periods and are_all else redemption.until
+        shown = [SpanAnswer(start=period.start, end=period.end) for period in periods[-_SHOWN:]]
+        answers.append(RedemptionAnswer.showing(redemption, coupon=redemption.code, periods=shown, ends=ends))
+    return answers
 
 
 @endpoint(
@@ -86,7 +92,8 @@ async def redeem_coupon(call: Call[RedemptionRequest, Query, OrganizationPath]) 
         *(organization, call.new_id("red"), call.body.code, call.body.start),
         is_operator=call.principal.is_operator,
     )
-    return Reply(await _answer(call, organization, redemption))
+    (answer,) = await _answers(call, organization, [redemption])
+    return Reply(answer)
 
 
 @endpoint(
@@ -103,7 +110,7 @@ async def list_redemptions(call: Call[NoBody, ListQuery, OrganizationPath]) -> R
     organization_id = await call.organization_id(call.path.organization_id)
     organization = await call.services.organizations.get(organization_id)
     page = await call.services.account.redemptions.page(organization_id, call.query.limit, call.query.cursor)
-    data = [await _answer(call, organization, redemption) for redemption in page.entities]
+    data = await _answers(call, organization, page.entities)
     return Reply(Listed(data=data, next_cursor=page.cursor))
 
 

@@ -17,7 +17,13 @@ from functions.billing.subscription_answers import (
 from functions.fields import DocumentLabel, Listed, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.billing.coupons import CouponCode
-from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
+from shared.domain.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    LimitExceededError,
+    NotFoundError,
+    ValidationError,
+)
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.validation import Length
 from shared.domain.pricing.places import PlaceTakenError
@@ -87,26 +93,45 @@ async def create_subscription(call: Call[SubscriptionRequest]) -> Reply:
         only_public=not is_operator,
     )
     subscription_id = call.new_id("sub")
-    if body.coupons:
-        await _redeem(call, organization_id, subscription_id, command)
-    return Reply(await carried_out(call, organization_id, subscription_id, command, "now"))
+    try:
+        if body.coupons:
+            await _redeem(call, organization_id, subscription_id, command)
+        answer = await carried_out(call, organization_id, subscription_id, command, "now")
+    except (ConflictError, ForbiddenError, NotFoundError, ValidationError):
+        if body.coupons:
+            await _give_back(call, organization_id, subscription_id)
+        raise
+    return Reply(answer)
 
 
 async def _redeem(
     call: Call[SubscriptionRequest], organization_id: str, subscription_id: str, command: Subscribe
 ) -> None:
-    """Before the subscription begins, so that its first invoice has them. One that is refused redeems nothing."""
+    """Before the subscription begins, so that its first invoice has them."""
     known = await call.services.subscriptions.all(organization_id)
     if all(subscription.id != subscription_id for subscription in known):
         await call.services.subscriptions.preview(organization_id, subscription_id, command)
     organization = await call.services.organizations.get(organization_id)
     for place, code in enumerate(call.body.coupons):
-        redemption_id = named_id("red", subscription_id, place)
+        redemption_id = _redemption_id(subscription_id, place)
         await call.services.account.redemptions.redeem(
             *(organization, redemption_id, code, command.start),
             is_operator=call.principal.is_operator,
             pointer=f"/coupons/{place}",
         )
+
+
+async def _give_back(call: Call[SubscriptionRequest], organization_id: str, subscription_id: str) -> None:
+    """A subscription that was refused redeems nothing: neither this time, nor where that was cut short before."""
+    try:
+        await call.services.subscriptions.get(organization_id, subscription_id)
+    except NotFoundError:
+        for place in range(len(call.body.coupons)):
+            await call.services.account.redemptions.give_back(organization_id, _redemption_id(subscription_id, place))
+
+
+def _redemption_id(subscription_id: str, place: int) -> str:
+    return named_id("red", subscription_id, place)
 
 
 @endpoint(

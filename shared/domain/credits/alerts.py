@@ -62,8 +62,10 @@ def raise_alerts(before: Wallet, wallet: Wallet, now: datetime, thresholds: Iter
     """Note what a batch has crossed. `thresholds` are of the balance of the default kind."""
     _take_balance(wallet, now, thresholds)
     for id_, counter in list(wallet.counters.items()):
-        has_changed = before.counters.get(id_) is not counter and any(counter.windows.values())
-        if has_changed and not wallet.has_left(counter.organization_id):  # else the wallet that pays now decides
+        has_counted = any(counter.windows.values()) or bool(counter.shares)
+        if (
+            has_counted and before.counters.get(id_) is not counter and not wallet.has_left(counter.organization_id)
+        ):  # else the wallet that pays now decides
             wallet.counters[id_] = _taken(wallet, before.counters.get(id_), counter, now)
 
 

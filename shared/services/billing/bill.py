@@ -273,11 +273,14 @@ def _billed_period(
 
 
 def _in_advance(due: Sequence[Line], billed: Mapping[str, BilledLine]) -> tuple[list[Line], dict[str, BilledLine]]:
-    """What is due in advance, and what was billed in advance, whether or not it still is due."""
+    """What is due in advance, and what was billed in advance, whether or not it still is due.
+
+    What was billed of a line counts at all treatments: at one that it was restated to, it was billed by an adjustment.
+    """
     due_in_advance = [line for line in due if line.timing == "advance"]
-    keys = {line.billing_key for line in due_in_advance}
+    keys = {line.key for line in due_in_advance}
     billed_in_advance = {
-        key: billed_line for key, billed_line in billed.items() if key in keys or billed_line.line.timing == "advance"
+        key: each for key, each in billed.items() if each.line.key in keys or each.line.timing == "advance"
     }
     return due_in_advance, billed_in_advance
 

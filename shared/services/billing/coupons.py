@@ -134,14 +134,14 @@ class Coupons:
         """Whether a redemption counts."""
         return await self._claims.find(PARTITION, _claim_id(redemption_id)) is not None
 
-    async def release(self, coupon_id: str, redemption_id: str) -> None:
-        """Take back a claim whose redemption was refused; repeating it changes nothing."""
+    async def release(self, redemption_id: str) -> None:
+        """Take back the claim of a redemption, where it has one; repeating it changes nothing."""
 
         async def attempt() -> None:
-            coupon = await self._coupons.get_created(PARTITION, coupon_id)
             claim = await self._claims.find(PARTITION, _claim_id(redemption_id))
             if claim is None:
                 return
+            coupon = await self._coupons.get_created(PARTITION, claim.entity.coupon_id)
             counted = coupon.entity.changed(redeemed=coupon.entity.redeemed - 1)
             await self._store.batch(CATALOG.name, PARTITION, [replacing(coupon, counted), deleting(claim)])
 

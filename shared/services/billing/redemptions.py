@@ -25,6 +25,7 @@ from shared.services.storage import (
     Store,
     Stored,
     creating,
+    deleting,
     look_twice,
     replacing,
     retry_lost_races,
@@ -166,7 +167,7 @@ class Redemptions:
         try:
             return await self._lie(organization, coupon, redemption)
         except ConflictError:
-            await self._coupons.release(coupon.id, redemption.id)
+            await self._coupons.release(redemption.id)
             raise
 
     async def _lie(self, organization: Organization, coupon: Coupon, redemption: Redemption) -> Redemption:
@@ -189,6 +190,32 @@ class Redemptions:
         otherwise = UnavailableError("The organization's periods are being changed by many at once")
         return await retry_lost_races(lambda: look_twice(attempt, errors=(ConflictError,)), otherwise)
 
+    async def give_back(self, organization_id: str, redemption_id: str) -> None:
+        """Take back what was redeemed beside something that was refused, as if it never had been.
+
+        Repeating it changes nothing, and it can be redeemed again by the same id. Its periods are billed again.
+        """
+
+        async def attempt() -> None:
+            made = await self._redemptions.find(organization_id, redemption_id)
+            if made is None:
+                return
+            index = await self._redeemed_periods.index(organization_id)
+            use = await self._uses.get_created(organization_id, _use_id(made.entity.coupon_id))
+            others = tuple(each for each in use.entity.redemptions if each != redemption_id)
+            covered = made.entity.span.among(index.entity.periods)
+            off_periods = await self._redeemed_periods.removing(
+                organization_id, index, redemption_id, covered, self._clock.now()
+            )
+            writes = [deleting(made), replacing(use, use.entity.changed(redemptions=others)), *off_periods]
+            await self._store.batch(INVOICES.name, organization_id, writes)
+
+        await retry_lost_races(
+            attempt, UnavailableError("The organization's periods are being changed by many at once")
+        )
+        # Afterwards: where this is cut short, the coupon has one redemption less, and never one too many.
+        await self._coupons.release(redemption_id)
+
     # Reading and ending
 
     async def get(self, organization_id: str, redemption_id: str) -> Stored[Redemption]:
@@ -199,11 +226,15 @@ class Redemptions:
         """Newest first."""
         return await self._redemptions.page(organization_id, descending=True, limit=limit, cursor=cursor)
 
-    async def periods_of(self, organization: Organization, redemption: Redemption) -> tuple[list[Period], bool]:
-        """Its periods in their order, and whether they are all: without an end only those that exist."""
+    async def periods_of(
+        self, organization: Organization, redemptions: Sequence[Redemption]
+    ) -> list[tuple[list[Period], bool]]:
+        """The periods of each in their order, and whether they are all: without an end only those that exist."""
         created = await self._periods.created(organization.id)
-        span = redemption.span
-        return foreseen(span, created, organization.calendars), span.count is not None or span.until is not None
+        return [
+            (foreseen(span, created, organization.calendars), span.count is not None or span.until is not None)
+            for span in (redemption.span for redemption in redemptions)
+        ]
 
     async def end(self, organization: Organization, redemption_id: str) -> Redemption:
         """End it with the present period; repeating it changes nothing. Raises `NotFoundError`."""

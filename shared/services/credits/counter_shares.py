@@ -7,6 +7,7 @@ release, a refund) is sent on. A share is replaced by one with a higher revision
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from shared.domain.credits.alerts import raise_alerts
 from shared.domain.credits.counters import Counter, new_counter
 from shared.domain.credits.metered_usage import CountedUsage, newest_of
 from shared.domain.credits.wallet import Wallet
@@ -14,6 +15,7 @@ from shared.domain.kernel.errors import UnavailableError
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import StoredWallet, Wallets, Wanted
+from shared.services.credits.credit_alerts import CreditAlerts
 from shared.services.storage import Outbox, OutboxEntry, StaleEtagError, retry_lost_races
 from shared.services.tenancy.organizations import Organizations
 
@@ -23,7 +25,16 @@ _SEPARATOR = ","
 
 
 class CounterShares:
-    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        wallets: Wallets,
+        clock: Clock,
+        organizations: Organizations,
+        outbox: Outbox,
+        alerts: CreditAlerts | None = None,
+    ) -> None:
+        """Without `alerts` none are raised."""
+        self._alerts = alerts
         self._wallets = wallets
         self._clock = clock
         self._organizations = organizations
@@ -99,11 +110,20 @@ class CounterShares:
                 wallet.counters |= _with_share(wallet.counters.get(id_), left, id_, left_at)
             is_changed = any(wallet.counters.get(id_) is not stored.wallet.counters.get(id_) for id_ in ids)
             if is_changed:
+                await self._raise_alerts(stored.wallet, wallet)
                 wallet.finish(above=left.wallet.head.revision)  # which answers have had
-                await self._wallets.commit(stored, wallet)
+                beside = [] if self._alerts is None else self._alerts.beside(wallet)
+                await self._wallets.commit(stored, wallet, beside)
             return is_changed
 
         return await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
+
+    async def _raise_alerts(self, before: Wallet, wallet: Wallet) -> None:
+        """Of what a late report crosses in a wallet that was left: only the one that pays now tells it."""
+        if self._alerts is not None:
+            payer = await self._organizations.cached(wallet.payer)
+            now = max(self._clock.now(), wallet.head.time)
+            raise_alerts(before, wallet, now, payer.own_settings.balance_alerts)
 
     async def _present_wallet(self, organization_id: str, left: str, since: datetime, wanted: Wanted) -> StoredWallet:
         """The wallet from which an organization spends that has left another one at that time.

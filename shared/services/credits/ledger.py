@@ -87,7 +87,7 @@ class Ledger:
         self._outbox = outbox
         self._news = PaymentNews(outbox, organizations)
         self._later_parts = LaterParts(outbox, clock)
-        self.shares = CounterShares(wallets, clock, organizations, outbox)
+        self.shares = CounterShares(wallets, clock, organizations, outbox, alerts)
         self._wallets = wallets
         self._clock = clock
         self._organizations = organizations

@@ -99,9 +99,6 @@ class ActionDone:
     metadata: str = "{}"
 
 
-NOTHING_SAID = ActionDone()
-
-
 class Spending:
     def __init__(  # noqa: PLR0913  its neighbours
         self,
@@ -158,9 +155,7 @@ class Spending:
         )
         return await self._paying.run(command)
 
-    async def capture(
-        self, caller: Caller, hold_id: str, amount: Decimal | None, done: ActionDone = NOTHING_SAID
-    ) -> Transfer:
+    async def capture(self, caller: Caller, hold_id: str, amount: Decimal | None, done: ActionDone) -> Transfer:
         """All of the hold without an amount. Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
         command = Capture(

@@ -37,7 +37,7 @@ from shared.services.agents.agents import AgentDraft
 from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.counter_shares import COUNTERS_MOVED
 from shared.services.credits.metered_counting import DueMeteredSums
-from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.spending import ActionDone, Caller, RequestedUse, SpentFor
 from shared.services.storage import Stored
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.settings import Settings
@@ -188,7 +188,7 @@ class PayerHistory:
             return
         caller, amount = self.caller(), self.random.choice([None, Decimal(1)])
         if self.random.random() < 0.7:
-            await self._send(host, lambda on: on.credits.spending.capture(caller, hold_id, amount))
+            await self._send(host, lambda on: on.credits.spending.capture(caller, hold_id, amount, ActionDone()))
         else:
             await self._send(host, lambda on: on.credits.spending.release(caller, hold_id))
 

@@ -1,6 +1,7 @@
 """Coupons over HTTP: the catalog, redeeming, and what they take off invoices. Figures are worked out by hand."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -146,6 +147,9 @@ async def test_a_subscription_begins_with_a_coupon_and_shares_it_again_at_the_cl
         "POST", "subscriptions", {"plan": team["key"], "organization_id": organization.id, "coupons": ["none"]}
     )
     assert refused.problem(422, "validation") == ["/coupons/0"]
+    body = {"plan": team["key"], "coupons": [made["code"], "none"]}
+    assert (await organization.key.send("POST", "subscriptions", body)).problem(422, "validation") == ["/coupons/1"]
+    assert (await organization.key.get(f"organizations/{organization.id}/coupons"))["data"] == []
     await subscribe(organization, team, coupons=[made["code"]])
     await xyra.idle()
     (interim,) = await organization.invoices()
@@ -164,7 +168,7 @@ async def test_a_subscription_begins_with_a_coupon_and_shares_it_again_at_the_cl
         ("2029-07", "commands", "discount", "-6.67"),
         ("2029-07", "subscription", "discount", "6.67"),
     ]
-    assert sum(float(each["discount_total"]) for each in documents) == 10
+    assert sum(Decimal(each["discount_total"]) for each in documents) == 10
 
 
 async def test_a_coupon_for_a_plan_is_for_its_lines_only(time_machine: TimeMachine) -> None:

@@ -16,7 +16,7 @@ from shared.domain.kernel.ids import named_id
 from shared.domain.tenancy.organization_settings import SettingsChanger
 from shared.services.credits.archiving import DueCut
 from shared.services.credits.budgets import BudgetDraft
-from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.spending import ActionDone, Caller, RequestedUse, SpentFor
 from shared.services.credits.top_ups import DueTopUp
 from shared.services.runs.runs import BudgetDraft as RunBudgetDraft
 from shared.services.runs.runs import RunDraft
@@ -57,7 +57,9 @@ class Wallet:
         )
 
     async def capture(self, key: str, hold_id: str, amount: int) -> Transfer:
-        return await self._answered(self.host.credits.spending.capture(self._caller(key), hold_id, Decimal(amount)))
+        return await self._answered(
+            self.host.credits.spending.capture(self._caller(key), hold_id, Decimal(amount), ActionDone())
+        )
 
     async def release(self, key: str, hold_id: str) -> Transfer:
         return await self._answered(self.host.credits.spending.release(self._caller(key), hold_id))

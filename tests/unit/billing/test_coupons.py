@@ -58,8 +58,8 @@ async def test_a_coupon_counts_so_many_periods() -> None:
     made = await scene()
     await offer(made, duration="periods", periods=3)
     redeemed = await redeem(made, "welcome")
-    periods, are_all = await made.host.account.redemptions.periods_of(
-        await made.host.organizations.get(ORGANIZATION), redeemed
+    ((periods, are_all),) = await made.host.account.redemptions.periods_of(
+        await made.host.organizations.get(ORGANIZATION), [redeemed]
     )
     assert ([period.start.month for period in periods], are_all) == ([1, 2, 3], True)
     for number in (2, 3, 4, 5):
@@ -132,6 +132,22 @@ async def test_an_organization_redeems_a_coupon_as_often_as_it_may(limit: int | 
     assert await totals(made) == ["19.84"]  # 31.00 less 20 %, less 20 % of what is left
 
 
+async def test_what_is_given_back_was_never_redeemed() -> None:
+    """Neither by the organization nor of the coupon, and no period has it; then it can be redeemed again."""
+    made = await scene()
+    coupon_id = await offer(made, maximum_redemptions=1)
+    redeemed = await redeem(made)
+    for _ in range(2):
+        await made.host.account.redemptions.give_back(ORGANIZATION, redeemed.id)
+    assert (await made.host.account.coupons.get(coupon_id)).entity.redeemed == 0
+    assert (await made.host.account.redemptions.page(ORGANIZATION, 10, None)).entities == []
+    await made.invoiced(month(2))
+    await redeem(made)
+    await made.invoiced(month(3))
+    assert await totals(made) == ["31.00", "24.80"]
+    assert (await made.host.account.coupons.get(coupon_id)).entity.redeemed == 1
+
+
 async def test_a_claim_without_its_redemption_is_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host ends between the two: the client never asks again, and the sweep redeems it, once."""
     made = await scene()
@@ -201,7 +217,7 @@ async def test_a_month_to_come_may_be_named_and_begins_when_it_does() -> None:
         await made.invoiced(month(number))
     assert await totals(made) == ["31.00", "31.00", "24.80", "24.80", "31.00"]
     organization = await made.host.organizations.get(ORGANIZATION)
-    periods, _ = await made.host.account.redemptions.periods_of(organization, redeemed)
+    ((periods, _),) = await made.host.account.redemptions.periods_of(organization, [redeemed])
     assert [period.start.month for period in periods] == [3, 4]
 
 

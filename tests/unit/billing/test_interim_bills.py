@@ -55,3 +55,13 @@ def test_a_year_that_was_billed_is_not_billed_again_whatever_taxes_it() -> None:
 
 def test_a_discount_of_a_year_that_goes_on_is_compared_with_it() -> None:
     assert amounts(rated("1500.00", "1200.00", VAT, HALF)) == [("adjustment", "300.00"), ("discount", "-750.00")]
+
+
+def test_a_year_that_was_restated_and_is_taxed_as_at_first_again_is_moved_once() -> None:
+    """Billed untaxed, moved to VAT by an invoice, and restated once more: what is at VAT moves back."""
+    moved = fee("1200.00", VAT).model_copy(update={"type": "adjustment", "timing": "arrears"})
+    back = fee("-1200.00", None).model_copy(update={"type": "adjustment", "timing": "arrears"})
+    billed = [fee("1200.00", None), back, moved]
+    lines = [RatedLine(fee("1200.00", None), (), JANUARY.start)]
+    january = RatedPeriod(GuardedPeriod(JANUARY), lines, billed, Concessions())
+    assert amounts(january) == [("adjustment", "1200.00"), ("adjustment", "-1200.00")]

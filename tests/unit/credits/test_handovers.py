@@ -26,7 +26,7 @@ from shared.ports.store import Upsert
 from shared.ports.wallets import Wanted
 from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.metered_counting import DueMeteredSums
-from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.spending import ActionDone, Caller, RequestedUse, SpentFor
 from shared.services.storage import Stored
 from shared.services.tenancy.organizations import OrganizationDraft
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -177,7 +177,7 @@ async def test_what_a_host_behind_has_moved_is_told(family: Family) -> None:
     family.scene.clock.set(APRIL)
     await family.use("moves it", "1")
     behind = family.behind(20)
-    await behind.credits.spending.capture(family.caller("capture"), hold.answer["hold_id"], Decimal(3))
+    await behind.credits.spending.capture(family.caller("capture"), hold.answer["hold_id"], Decimal(3), ActionDone())
     assert await family.counted() == 1 + 3
 
 
@@ -188,7 +188,9 @@ async def test_a_hold_of_the_new_wallet_is_found_by_a_host_behind(family: Family
         family.caller("hold"), Decimal(8), SpentFor(run=RUN), "default", timedelta(hours=1)
     )
     behind = family.behind(20)
-    captured = await behind.credits.spending.capture(family.caller("capture"), hold.answer["hold_id"], None)
+    captured = await behind.credits.spending.capture(
+        family.caller("capture"), hold.answer["hold_id"], None, ActionDone()
+    )
     assert captured.amount == 8
 
 

@@ -30,7 +30,7 @@ from shared.ports.store import Item, Operation, Store
 from shared.ports.wallets import Wanted
 from shared.services.agents.agents import AgentDraft
 from shared.services.credits.budgets import BudgetDraft
-from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.spending import ActionDone, Caller, RequestedUse, SpentFor
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -142,9 +142,9 @@ async def test_holds_and_refunds_go_on_where_they_were_made(paid: Paid) -> None:
     used = await paid.use("used", 4)
     paid.clock.set(APRIL + timedelta(minutes=5))
     await paid.use("moves it", 1)
-    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6))
+    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6), ActionDone())
     assert captured.answer["returned"] == "4"
-    assert await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6)) == captured
+    assert await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6), ActionDone()) == captured
     await spending.refund(paid.caller("refund"), used.id, Decimal(3), "a test")
     assert await paid.available() == (50 - 5 - 6 - 4 + 3, 999)
     for organization_id in (CHILD, PARENT):
@@ -184,7 +184,7 @@ async def test_counters_go_on_with_the_payer_in_their_windows(paid: Paid) -> Non
     paid.clock.set(APRIL)
     assert (await paid.use("moves it", 1, run="r")).refusal is None
     assert (await paid.use("too much", 2, host=1, run="r")).refusal is not None
-    await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(1))
+    await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(1), ActionDone())
     await spending.refund(paid.caller("refund"), used.id, Decimal(2), "a test")
     await spending.refund(paid.caller("refund"), used.id, Decimal(2), "a test")
     assert (await paid.use("what came back", 6, run="r")).refusal is None
@@ -217,7 +217,7 @@ async def test_a_budget_and_its_alerts_go_on_with_the_payer(paid: Paid) -> None:
     assert (moved.figures.spent, moved.figures.held, moved.figures.left) == (20, 10, 20)
     assert moved.revision > before.revision
     assert (await paid.use("reaches 80 %", 10, run="r")).refusal is None
-    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(10))
+    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(10), ActionDone())
     refunded = await spending.refund(paid.caller("refund"), used.id, Decimal(1), "a test")
     for answer in (captured.answer, refunded.answer):
         shown = await budgets.status(CHILD, "runs", "r", answer["revision"])
@@ -228,6 +228,28 @@ async def test_a_budget_and_its_alerts_go_on_with_the_payer(paid: Paid) -> None:
     alerts = (await host.credits.alerts.page(CHILD, 200, None)).entities
     told = [(alert.share, alert.used) for alert in alerts if alert.type == "budget_share"]
     assert sorted(told) == [(40, 20), (80, 40)], "each once, in whichever wallet it was counted"
+
+
+async def test_a_late_report_to_the_wallet_that_was_left_is_told_of(paid: Paid) -> None:
+    """Nothing else is spent afterwards: the report alone reaches the share."""
+    host = paid.host
+    draft = BudgetDraft("run", EACH, "once", Decimal(50), "credits", "default", "hard", (Decimal(80),))
+    await host.credits.budgets.put(CHILD, "runs", draft, None)
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(minutes=5))
+    leased = timedelta(minutes=10)
+    lease = await host.credits.leases.take(paid.caller("lease"), Decimal(10), SpentFor(run="r"), "default", leased)
+    paid.clock.set(APRIL)
+    await paid.use("moves it", 1)
+    lease_id = lease.answer["lease_id"]
+    await host.credits.leases.settle(paid.caller("late"), lease_id, Decimal(45), [], final=True)
+    paid.clock.move(timedelta(minutes=1))
+    await host.outbox.sweep()
+    paid.clock.move(timedelta(minutes=1))
+    await host.outbox.sweep()
+    alerts = (await host.credits.alerts.page(CHILD, 200, None)).entities
+    told = [(each.budget_id, each.share, each.used) for each in alerts if each.type == "budget_share"]
+    assert told == [("runs", 80, 45)]
 
 
 async def test_shares_are_replaced_by_revision_and_never_added(paid: Paid) -> None:

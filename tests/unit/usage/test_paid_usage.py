@@ -20,7 +20,7 @@ from shared.domain.usage.events import event_key
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.ports.wallets import Wanted
 from shared.services.billing.invoice_runs import Task
-from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.spending import ActionDone, Caller, RequestedUse, SpentFor
 from shared.services.tenancy.organizations import OrganizationDraft
 from tests.doubles.worlds.invoiced_organization import (
     ORGANIZATION,
@@ -63,7 +63,8 @@ class Paying:
         return str((await reserved).answer["hold_id"])
 
     async def capture(self, hold_id: str, amount: str) -> str:
-        return (await self.host.credits.spending.capture(self.caller(f"c {hold_id}"), hold_id, Decimal(amount))).id
+        capture = self.host.credits.spending.capture
+        return (await capture(self.caller(f"c {hold_id}"), hold_id, Decimal(amount), ActionDone())).id
 
     async def release(self, hold_id: str) -> None:
         await self.host.credits.spending.release(self.caller(f"r {hold_id}"), hold_id)
