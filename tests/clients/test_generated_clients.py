@@ -40,7 +40,7 @@ def run(*command_line: str | Path, **environment: str) -> str:
     return ended.stdout
 
 
-SENT_AS_BYTES = ("application/x-protobuf", "text/csv")
+SENT_AS_BYTES = ("application/x-protobuf", "application/pdf", "application/xml", "text/csv")
 """Media types that this generator has to be told of."""
 
 
