@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -122,12 +123,12 @@ async def test_real_spending_never_passes_the_cap(
         assert kills["hosts"] >= 1
         run = await organization.key.get("runs/by-key", key="run-7")
         shown = await organization.key.get(f"budgets/{run['budget']['id']}", ref="run-7")
-        spent, held, left = (int(shown[name]) for name in ("spent", "held", "left"))
+        spent, held, left = (Decimal(shown[name]) for name in ("spent", "held", "left"))
         assert spent <= written["act"] <= spent + held, "what the dead have not reported is held"
         assert spent + held + left == CAP
         assert shown["unreported"] == "0"
         balance = await organization.key.get("credits/balance")
-        assert (int(balance["consumed"]), int(balance["leased"])) == (spent, held)
+        assert (Decimal(balance["consumed"]), Decimal(balance["leased"])) == (spent, held)
     print(
         f"{written['act']} of {CAP} spent, {written['refused']} refused, {held} held by the dead; kills: {dict(kills)}"
     )
