@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from tests.doubles.clients import command_line
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.mailbox import Mailbox
@@ -54,7 +52,6 @@ async def use_everything(xyra: Xyra, client: Client, organization: Organization,
     (await xyra.anonymous.send("POST", "auth/login", form=form)).problem(401, "unauthenticated")
 
 
-@pytest.mark.walk
 async def test_no_byte_of_name_or_address_is_left(new_process: Callable[..., XyraProcess]) -> None:
     process = new_process()
     served = await Served.by(process)

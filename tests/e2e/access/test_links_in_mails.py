@@ -78,7 +78,6 @@ async def may_write(client: Client) -> Answer:
     return await client.send("POST", "projects", {"name": "Website"})
 
 
-@pytest.mark.walk
 async def test_an_unverified_user_reads_and_by_the_link_does_all_else(post: Post) -> None:
     token = await post.sign_up()
     session = await post.xyra.sign_in(post.ada)

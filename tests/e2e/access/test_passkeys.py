@@ -52,7 +52,6 @@ async def ada(xyra: Xyra) -> Ada:
     return Ada(xyra, email)
 
 
-@pytest.mark.walk
 async def test_a_passkey_is_registered_signed_in_with_and_removed(ada: Ada) -> None:
     client = await ada.client()
     made = (await register(client, ada.device)).expect(201)

@@ -75,7 +75,6 @@ async def settings(client: Client, organization_id: str, **changes: bool) -> Ans
     return await client.send("PUT", path, changes, headers={"If-Match": etag})
 
 
-@pytest.mark.walk
 async def test_an_app_is_enrolled_asked_for_and_removed(ada: Person) -> None:
     client = await ada.client()
     confirmed_by = await ada.enrol(client)

@@ -182,7 +182,6 @@ async def registered(xyra: Xyra, shared_host: Served) -> Registered:
     return workload
 
 
-@pytest.mark.walk
 async def test_a_workload_gets_a_token_for_a_signed_assertion_once(registered: Registered) -> None:
     assertion = registered.assertion()
     answer = (await registered.ask(assertion, scope="agents:read")).expect(200)

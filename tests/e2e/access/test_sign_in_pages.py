@@ -88,7 +88,6 @@ async def ada(time_machine: TimeMachine) -> Ada:
     return Ada(time_machine, await time_machine.xyra.sign_up(f"{uuid4().hex}@example.com"))
 
 
-@pytest.mark.walk
 async def test_a_password_then_an_app_then_a_recovery_code_sign_in_by_the_page(ada: Ada) -> None:
     leads_to(await ada.browser.open("security"), "/account/sign-in")
     leads_to(await ada.sign_in(), "/account/security")
