@@ -270,10 +270,10 @@ async def test_a_level_is_priced_as_long_as_the_plan_prices_its_agent(time_machi
     due = sorted((line["model_name"], line["agent_name"] or "", line["amount"]) for line in lines)
     rows = (await organization.key.get("usage", period="2032-09", charge="memory"))["data"]
     # As they are priced: 30 for 7,210 minutes and for three days; 40 and 20 for 7,210 minutes.
-    assert sorted(Decimal(row["quantity"]).quantize(Decimal("0.0001")) for row in rows) == [
-        Decimal("3.3380"),
-        Decimal("6.6759"),
-        Decimal("8.0069"),
+    assert sorted(Decimal(row["quantity"]).quantize(Decimal("0.001")) for row in rows) == [
+        Decimal("3.338"),
+        Decimal("6.676"),
+        Decimal("8.007"),
     ]
     # Small: 30 for 7,210 minutes and for three days. Large: 60 for 7,210 minutes, at 2.00.
     assert due == [("Large", "", "20.03"), ("Small", "coder", "8.01")]
