@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any, TypeVar
 
@@ -122,7 +123,12 @@ class OneCalendar(Organizations):
         pass
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:  # noqa: ARG002
-        return Organization.model_construct(id=organization_id, calendars=CALENDARS)
+        return _organization(organization_id)
+
+
+@cache
+def _organization(organization_id: str) -> Organization:
+    return Organization.model_construct(id=organization_id, calendars=CALENDARS)
 
 
 @dataclass
